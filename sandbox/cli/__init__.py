@@ -1,0 +1,1 @@
+"""The ``sandbox`` command. Rooms are imported inside the commands, so that ``--help`` is quick."""

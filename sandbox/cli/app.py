@@ -1,0 +1,52 @@
+"""The commands, gathered."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sandbox import __version__
+from sandbox.cli import author, browse, simulate
+
+__all__ = ["app"]
+
+EXIT_CODES = (
+    "Exit codes: 0 fine; 1 failed; 2 wrong usage or file content; 3 a check failed, or an "
+    "objective with --strict; 4 results could not be written; 130 interrupted."
+)
+
+app = typer.Typer(
+    name="sandbox",
+    help="Practise machine-learning system design on systems that really run.",
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sandbox {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+app.command("list")(browse.list_scenarios)
+app.command("show")(browse.show)
+app.command("run")(simulate.run)
+app.command("compare")(simulate.compare)
+app.command("check")(author.check)
+app.command("new")(author.new)

@@ -1,0 +1,119 @@
+"""Execute prepared runs under a live view, and put what they leave behind into a folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sandbox.cli.interrupt import Interrupt
+from sandbox.errors import OutputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sandbox.record import RunRecord
+    from sandbox.run.setup import Prepared
+
+__all__ = ["check_free", "run_all", "write_comparison", "write_one"]
+
+RUNS = Path("runs")
+REPORT = "report.html"
+COMPARISON = "compare.html"
+
+
+def check_free(out: Path | None) -> None:
+    """Refuse a folder for results that holds something, before minutes are spent.
+
+    Raises
+    ------
+    OutputError
+        If `out` is a file or a folder with content.
+    """
+    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise OutputError(
+            "exists already",
+            where=f"--out {out}",
+            expected="a new or an empty folder",
+            hint="Remove it or choose another place.",
+        )
+
+
+def run_all(prepared: Sequence[Prepared], *, quiet: bool) -> list[RunRecord]:
+    """Run one after the other and return their records.
+
+    After a first Ctrl-C the last record is incomplete, and the remaining ones are not run.
+    Progress goes to standard error: a block on a terminal, a line a simulated week elsewhere.
+    """
+    from rich.console import Console
+
+    records: list[RunRecord] = []
+    console = Console(stderr=True, highlight=False)
+    with Interrupt(lambda text: console.print(text)) as interrupt:
+        for one in prepared:
+            records.append(_run_one(one, console, interrupt, quiet=quiet))
+            if not records[-1].complete:
+                break
+    return records
+
+
+def _run_one(
+    prepared: Prepared, console: Console, interrupt: Interrupt, *, quiet: bool
+) -> RunRecord:
+    from sandbox.report.live import LiveHeader, view_for
+    from sandbox.run.execution import execute
+
+    view = view_for(console, quiet=quiet)
+    record = None
+    view.start(LiveHeader(prepared.name, prepared.design_name, prepared.seed, prepared.days))
+    try:
+        record = execute(prepared, view, interrupt)
+    finally:
+        view.finish(record)
+    return record
+
+
+def write_one(record: RunRecord, out: Path | None) -> Path:
+    """Write one run with its report and return the folder.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; nothing is left behind.
+    """
+    from sandbox.report.html import report_html
+    from sandbox.run.output import write_run
+
+    return write_run(record, out, {REPORT: report_html})
+
+
+def write_comparison(records: Sequence[RunRecord], out: Path | None) -> Path:
+    """Write the comparison, and every run in a folder of its own below; return the folder.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; nothing is left behind.
+    """
+    from sandbox.adapters.files import atomic_directory, next_run_directory, write_text
+    from sandbox.report.compare import compare_html
+
+    first = records[0]
+    folder = out or next_run_directory(RUNS, f"{first.scenario}-compare-seed{first.seed}")
+    with atomic_directory(folder) as hidden:
+        for number, record in enumerate(records, start=1):
+            write_one(record, hidden / f"{number}-{_slug(record.design)}")
+        write_text(hidden / COMPARISON, compare_html(records))
+    return folder
+
+
+def _slug(text: str) -> str:
+    """Return a text as a file name.
+
+    Examples
+    --------
+    >>> _slug("Never retrain!"), _slug("...")
+    ('never-retrain', 'design')
+    """
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40] or "design"

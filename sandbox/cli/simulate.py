@@ -1,0 +1,190 @@
+"""``sandbox run`` and ``sandbox compare``: simulate, write results, say the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sandbox.cli.options import (
+    Days,
+    Incidents,
+    Json,
+    Name,
+    NoIncidents,
+    Out,
+    Overrides,
+    Quiet,
+    Scenarios,
+    Seed,
+    Strict,
+)
+from sandbox.cli.places import scenario_roots
+from sandbox.cli.results import (
+    COMPARISON,
+    REPORT,
+    check_free,
+    run_all,
+    write_comparison,
+    write_one,
+)
+from sandbox.cli.tables import results_console, say, say_json
+from sandbox.errors import UsageError, VerdictError
+
+if TYPE_CHECKING:
+    from sandbox.record import RunRecord
+
+__all__ = ["chosen_incidents", "compare", "run"]
+
+INTERRUPTED = 130
+
+
+def run(
+    name: Name,
+    design: Annotated[
+        Path | None,
+        typer.Option("--design", metavar="FILE", help="Your design [the scenario's design.yaml]."),
+    ] = None,
+    days: Days = None,
+    seed: Seed = 7,
+    overrides: Overrides = None,
+    incident: Incidents = None,
+    no_incidents: NoIncidents = False,
+    out: Out = None,
+    strict: Strict = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    scenarios: Scenarios = None,
+) -> None:
+    """Run a design of a scenario.
+
+    Months of virtual time in seconds; at the end a verdict and a report.
+    """
+    chosen = chosen_incidents(incident, no_incidents)
+    check_free(out)
+    from sandbox.run.setup import prepare
+
+    prepared = prepare(
+        name,
+        design=design,
+        seed=seed,
+        days=days,
+        overrides=overrides or (),
+        incidents=chosen,
+        roots=scenario_roots(scenarios or ()),
+    )
+    (record,) = run_all([prepared], quiet=quiet or as_json)
+    _tell_run(record, write_one(record, out), as_json)
+    _leave([record], strict)
+
+
+def compare(
+    name: Name,
+    designs: Annotated[
+        list[Path], typer.Argument(metavar="DESIGN...", help="Two or more design files.")
+    ],
+    days: Days = None,
+    seed: Seed = 7,
+    overrides: Overrides = None,
+    incident: Incidents = None,
+    no_incidents: NoIncidents = False,
+    out: Out = None,
+    strict: Strict = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    scenarios: Scenarios = None,
+) -> None:
+    """Hold several designs against each other.
+
+    All of them meet the same world, event for event, and the same incidents.
+    """
+    chosen = chosen_incidents(incident, no_incidents)
+    check_free(out)
+    if len(designs) < 2:
+        raise UsageError(
+            "too few designs", where="compare", got=len(designs), expected="two files or more"
+        )
+    from sandbox.run.setup import prepare
+
+    prepared = [
+        prepare(
+            name,
+            design=design,
+            seed=seed,
+            days=days,
+            overrides=overrides or (),
+            incidents=chosen,
+            roots=scenario_roots(scenarios or ()),
+        )
+        for design in designs
+    ]
+    records = run_all(prepared, quiet=quiet or as_json)
+    if len(records) == 1:  # stopped before there was anything to compare
+        _tell_run(records[0], write_one(records[0], out), as_json)
+    else:
+        _tell_comparison(records, write_comparison(records, out), as_json)
+    _leave(records, strict)
+
+
+def chosen_incidents(named: Sequence[str] | None, none: bool) -> tuple[str, ...] | None:
+    """Return the incidents asked for; None for the scenario's timeline.
+
+    Raises
+    ------
+    UsageError
+        If both some and none are asked for.
+    """
+    if named and none:
+        raise UsageError(
+            "cannot have both",
+            where="--incident, --no-incidents",
+            expected="one of them",
+            hint="Leave one out.",
+        )
+    if none:
+        return ()
+    return tuple(named) if named else None
+
+
+def _tell_run(record: RunRecord, folder: Path, as_json: bool) -> None:
+    from sandbox.report.terminal import print_files, print_incidents, print_verdict
+
+    if as_json:
+        say_json({**record.summary(), "folder": folder})
+        return
+    console = results_console()
+    print_verdict(record, console)
+    say()
+    print_incidents(record, console)
+    say()
+    print_files(folder, (REPORT, "summary.json"), console)
+
+
+def _tell_comparison(records: Sequence[RunRecord], folder: Path, as_json: bool) -> None:
+    from sandbox.report.compare import compare_sentence
+    from sandbox.report.terminal import print_comparison, print_files
+
+    sentence = compare_sentence(records)
+    if as_json:
+        runs: list[dict[str, Any]] = [record.summary() for record in records]
+        say_json({"sentence": sentence, "runs": runs, "folder": folder})
+        return
+    console = results_console()
+    print_comparison(records, sentence, console)
+    print_files(folder, (COMPARISON,), console)
+
+
+def _leave(records: Sequence[RunRecord], strict: bool) -> None:
+    """End with 130 after Ctrl-C, and with 3 when an objective failed and somebody minds."""
+    if not all(record.complete for record in records):
+        raise typer.Exit(INTERRUPTED)
+    failed = {
+        f"{record.design}: {result.name}" if len(records) > 1 else result.name
+        for record in records
+        for result in record.objectives
+        if result.passed is False
+    }
+    if strict and failed:
+        raise VerdictError(f"objectives failed: {', '.join(sorted(failed))}", where="--strict")

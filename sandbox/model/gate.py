@@ -1,0 +1,342 @@
+"""The promotion gate: may this challenger decide? With reasons that a person can check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.errors import UsageError, suggest
+from sandbox.model.evidence import Evidence, ScoredRows
+from sandbox.model.threshold import decision_cost
+from sandbox.spec.design import Gate
+from sandbox.task import Task
+
+__all__ = ["Comparison", "GateVerdict", "compare", "judge"]
+
+REPLICATES = 200
+CALIBRATION_SLACK = 0.05
+"""Relative loss of the calibration metric that is noise rather than news."""
+BLOCK_GROWTH = 2.0
+BLOCK_FLOOR = 0.001
+"""A challenger may block twice the champion's share of negatives, or 0.1 % more."""
+
+Array = NDArray[Any]
+_NO_NAMES: Mapping[str, Sequence[str]] = {}
+
+
+@dataclass(frozen=True)
+class GateVerdict:
+    """The answer, the reasons as sentences (for acceptance too), and the figures in them."""
+
+    passed: bool
+    reasons: tuple[str, ...]
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def unopposed(cls) -> GateVerdict:
+        """Return the verdict on a model that there is no champion for, or no gate."""
+        return cls(True, ("Nothing to hold it against.",))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of two models on the same rows, with a 90 % interval of the difference."""
+
+    challenger: float
+    champion: float
+    low: float
+    high: float
+    positives: int
+    higher_is_better: bool
+
+    @property
+    def difference(self) -> float:
+        """Challenger minus champion."""
+        return self.challenger - self.champion
+
+    @property
+    def loss(self) -> float:
+        """How much worse the challenger is; negative where it is better."""
+        return -self.difference if self.higher_is_better else self.difference
+
+    @property
+    def surely_worse(self) -> bool:
+        """Whether the whole interval is on the wrong side of 0."""
+        return self.high < 0 if self.higher_is_better else self.low > 0
+
+    def text(self, metric: str) -> str:
+        """Return the numbers as the beginning of a sentence."""
+        decimals = 3 if max(abs(self.challenger), abs(self.champion)) >= 0.05 else 5
+        return (
+            f"{metric} {self.challenger:.{decimals}f} against the champion's "
+            f"{self.champion:.{decimals}f} (difference {self.difference:+.{decimals}f}, 90 % "
+            f"interval {self.low:+.{decimals}f} to {self.high:+.{decimals}f}) "
+            f"on {self.positives:,} positives"
+        )
+
+
+@dataclass(frozen=True)
+class _Check:
+    passed: bool
+    reason: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Case:
+    gate: Gate
+    task: Task
+    evidence: Evidence
+    champion: ScoredRows
+    metric: str
+    capacity: float
+    rng: np.random.Generator
+
+    def compare(self, rows: NDArray[np.bool_] | None) -> Comparison:
+        return compare(
+            self.task, self.metric, self.evidence, rows, capacity=self.capacity, rng=self.rng
+        )
+
+
+def judge(
+    gate: Gate,
+    task: Task,
+    evidence: Evidence,
+    *,
+    capacity: float,
+    rng: np.random.Generator,
+    slice_names: Mapping[str, Sequence[str]] = _NO_NAMES,
+) -> GateVerdict:
+    """Hold a challenger against the champion on label-mature rows that neither was fitted on.
+
+    Parameters
+    ----------
+    capacity
+        Cases a day, for metrics at capacity.
+    rng
+        Drives the bootstrap.
+    slice_names
+        Values of category columns by code, to name slices.
+
+    Notes
+    -----
+    - The metric may not be worse by more than `gate.not_worse_by`. The point estimate decides;
+      the paired bootstrap interval tells how much to trust it.
+    - On a slice the same loss refuses only if it is beyond chance, as slices are small. A slice
+      with fewer positives than `gate.min_positives` is not judged, and that is said.
+    - The calibration metric may not be worse by more than 5 % of the champion's.
+    - The share of negatives blocked may not exceed twice the champion's or 0.1 % more,
+      whichever is larger, unless its blocking loses less money all the same.
+    - Where blocked events never get a label, the champion's own best catches are missing from the
+      evidence: it is biased in favour of the challenger, the more so the more is blocked.
+
+    Raises
+    ------
+    UsageError
+        If the gate names a metric or a slice that does not exist.
+    """
+    metric = gate.metric or task.gate_metric
+    task.check_metrics([metric], where="retraining.gate.metric")
+    _check_slices_known(gate, evidence)
+    if evidence.positives < gate.min_positives:
+        return _too_few(gate, evidence)
+    if evidence.champion is None:
+        return _first(metric, task, evidence, capacity)
+    case = _Case(gate, task, evidence, evidence.champion, metric, capacity, rng)
+    checks = [_metric(case)]
+    for column in gate.slices:
+        checks += _slices(column, slice_names.get(column, ()), case)
+    if gate.calibration and task.calibration_metrics:
+        checks.append(_calibration(case))
+    money = _money(case)
+    checks += [_blocked(case, money.figures), money]
+    figures = {name: value for check in checks for name, value in check.figures.items()}
+    passed = all(check.passed for check in checks)
+    return GateVerdict(passed, tuple(check.reason for check in checks), figures)
+
+
+def compare(
+    task: Task,
+    metric: str,
+    evidence: Evidence,
+    rows: NDArray[np.bool_] | None,
+    *,
+    capacity: float,
+    rng: np.random.Generator,
+) -> Comparison:
+    """Measure challenger and champion on the same rows, with a paired bootstrap of rows.
+
+    Each of 200 replicates draws as many rows with replacement and measures both models on them;
+    the interval runs from the 5th to the 95th percentile of the difference (Efron and Tibshirani,
+    1993). `rows` is a mask of shape (n,); None takes all. NaN where a model cannot be measured.
+    """
+    if evidence.champion is None:
+        raise ValueError("there is no champion to compare with")
+    kept = np.flatnonzero(np.ones(len(evidence.label), bool) if rows is None else rows)
+    label, day = evidence.label[kept], evidence.day[kept]
+    level = metric in task.calibration_metrics
+    models = (evidence.challenger, evidence.champion)
+    scores = [(model.fresh if level else model.score)[kept] for model in models]
+    # Sorted once, each replicate's sort finds its work done.
+    orders = [np.argsort(-score, kind="stable") for score in scores]
+    ranked = [(label[o], s[o], day[o], o) for s, o in zip(scores, orders, strict=True)]
+
+    def both(weight: Array | None) -> list[float]:
+        return [
+            task.measure(
+                [metric], y, s, day=d, capacity=capacity,
+                weight=None if weight is None else weight[o],
+            )[metric]
+            for y, s, d, o in ranked
+        ]  # fmt: skip
+
+    challenger, champion = both(None)
+    differences = []
+    for _ in range(REPLICATES if len(kept) else 0):
+        drawn = np.bincount(rng.integers(0, len(kept), len(kept)), minlength=len(kept))
+        one, other = both(drawn.astype(np.float64))
+        differences.append(one - other)
+    known = [d for d in differences if np.isfinite(d)]
+    low, high = np.percentile(known, [5, 95]) if known else (np.nan, np.nan)
+    positives = int(np.count_nonzero(label == 1))
+    better = task.higher_is_better(metric)
+    return Comparison(challenger, champion, float(low), float(high), positives, better)
+
+
+def _metric(case: _Case) -> _Check:
+    metric, allowed = case.metric, case.gate.not_worse_by
+    result = case.compare(None)
+    figures = {
+        f"{metric}.challenger": result.challenger,
+        f"{metric}.champion": result.champion,
+        f"{metric}.difference": result.difference,
+        f"{metric}.low": result.low,
+        f"{metric}.high": result.high,
+        "positives": float(result.positives),
+    }
+    if np.isnan(result.loss):
+        return _Check(False, f"{metric} cannot be measured on these rows: refused.", figures)
+    if result.loss <= allowed:
+        reason = f"{result.text(metric)}: not worse by more than {allowed:g}."
+        return _Check(True, reason, figures)
+    return _Check(
+        False, f"{result.text(metric)}: worse by more than {allowed:g}, refused.", figures
+    )
+
+
+def _slices(column: str, names: Sequence[str], case: _Case) -> list[_Check]:
+    checks = []
+    codes = case.evidence.slices[column]
+    for code in np.unique(codes[codes >= 0]):
+        name = f"{column} = {names[code] if code < len(names) else code}"
+        rows = codes == code
+        positives = int(np.count_nonzero(case.evidence.label[rows] == 1))
+        if positives < max(case.gate.min_positives, 1):
+            text = f"{name}: {positives} positives, too few to judge the slice by itself."
+            checks.append(_Check(True, text))
+        else:
+            checks.append(_slice(name, case, case.compare(rows)))
+    return checks
+
+
+def _slice(name: str, case: _Case, result: Comparison) -> _Check:
+    text, figures = f"{name}: {result.text(case.metric)}", {f"{name}.difference": result.difference}
+    gate = case.gate
+    if result.loss <= gate.not_worse_by:
+        return _Check(True, f"{text}: not worse by more than {gate.not_worse_by:g}.", figures)
+    if result.surely_worse:
+        verdict = f"worse by more than {gate.not_worse_by:g} and beyond chance, refused."
+        return _Check(False, f"{text}: {verdict}", figures)
+    return _Check(True, f"{text}: worse, but within chance for a slice of this size.", figures)
+
+
+def _calibration(case: _Case) -> _Check:
+    evidence, metric = case.evidence, case.task.calibration_metrics[0]
+    ours, theirs = (
+        case.task.measure(
+            [metric], evidence.label, model.fresh, day=evidence.day, capacity=case.capacity
+        )[metric]
+        for model in (evidence.challenger, case.champion)
+    )
+    figures = {f"{metric}.challenger": ours, f"{metric}.champion": theirs}
+    change = (ours - theirs) / theirs if theirs > 0 else (0.0 if ours <= theirs else np.inf)
+    text = f"Calibration: {metric} {ours:.5f} against the champion's {theirs:.5f} ({change:+.1%})"
+    if change <= CALIBRATION_SLACK:
+        return _Check(True, f"{text}: not worse by more than {CALIBRATION_SLACK:.0%}.", figures)
+    return _Check(False, f"{text}: worse by more than {CALIBRATION_SLACK:.0%}, refused.", figures)
+
+
+def _money(case: _Case) -> _Check:
+    evidence = case.evidence
+    ours, theirs = (
+        decision_cost(
+            evidence.label,
+            model.score,
+            model.block_above,
+            evidence.cost_false_decline,
+            evidence.cost_missed,
+        )
+        for model in (evidence.challenger, case.champion)
+    )
+    days = len(np.unique(evidence.day))
+    text = (
+        f"Blocking alone, without reviews, would have lost {ours:,.0f} USD in {days} days with it "
+        f"and {theirs:,.0f} USD with the champion (for information)."
+    )
+    return _Check(True, text, {"cost.challenger": ours, "cost.champion": theirs})
+
+
+def _blocked(case: _Case, cost: Mapping[str, float]) -> _Check:
+    negative = case.evidence.label == 0
+    ours, theirs = (
+        float(np.mean(m.score[negative] > m.block_above)) if negative.any() else 0.0
+        for m in (case.evidence.challenger, case.champion)
+    )
+    figures = {"negatives_blocked.challenger": ours, "negatives_blocked.champion": theirs}
+    limit = max(BLOCK_GROWTH * theirs, theirs + BLOCK_FLOOR)
+    text = f"It would block {ours:.3%} of the negatives, the champion {theirs:.3%}"
+    if ours <= limit:
+        return _Check(True, f"{text}: within the limit of {limit:.3%}.", figures)
+    text += f": above the limit of {limit:.3%}"
+    if cost["cost.challenger"] < cost["cost.champion"]:
+        return _Check(True, f"{text}, but it loses less money.", figures)
+    return _Check(False, f"{text} and no cheaper, refused.", figures)
+
+
+def _too_few(gate: Gate, evidence: Evidence) -> GateVerdict:
+    days = len(np.unique(evidence.day))
+    reason = (
+        f"{evidence.positives} positives with mature labels in {days} days that the champion has "
+        f"not seen, {gate.min_positives} needed: nobody can tell which model is better, refused."
+    )
+    return GateVerdict(False, (reason,), {"positives": float(evidence.positives)})
+
+
+def _first(metric: str, task: Task, evidence: Evidence, capacity: float) -> GateVerdict:
+    ours, base = (
+        evidence.offline(task, model, capacity)[metric]
+        for model in (evidence.challenger, evidence.baseline)
+    )
+    reason = (
+        f"First version, no champion to hold it against: {metric} {ours:.3f}, logistic baseline "
+        f"{base:.3f}, on {evidence.positives:,} positives."
+    )
+    figures = {f"{metric}.challenger": ours, f"{metric}.baseline": base}
+    return GateVerdict(True, (reason,), figures | {"positives": float(evidence.positives)})
+
+
+def _check_slices_known(gate: Gate, evidence: Evidence) -> None:
+    for column in gate.slices:
+        if column not in evidence.slices:
+            known = ", ".join(evidence.slices) or "none: the events have no category column"
+            raise UsageError(
+                "unknown slice",
+                where="retraining.gate.slices",
+                got=column,
+                expected=f"one of {known}",
+                hint=suggest(column, evidence.slices),
+            )

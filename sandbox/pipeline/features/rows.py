@@ -1,0 +1,45 @@
+"""Features of the event alone: raw columns and the calendar."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.batch import Batch
+from sandbox.pipeline.features.plan import FeaturePlan
+
+__all__ = ["calendar", "fill_row_features"]
+
+_DAY = 86400.0
+_NIGHT_ENDS = 7.0  # hours 0 to 6, as in the Fraud Detection Handbook, chapter 3
+
+
+def fill_row_features(plan: FeaturePlan, batch: Batch, out: NDArray[np.float32]) -> None:
+    """Write raw and calendar columns of `batch` into the feature matrix `out`."""
+    for row in plan.rows:
+        if row.operation == "calendar":
+            out[:, row.position] = calendar(row.name, batch["event_time"])
+        elif row.category:
+            codes = batch[row.name]
+            out[:, row.position] = np.where(codes < 0, np.float32(np.nan), codes)
+        else:
+            out[:, row.position] = batch[row.name]
+
+
+def calendar(name: str, event_time: NDArray[np.float64]) -> NDArray[Any]:
+    """Return a calendar feature (UTC): hour_of_day, day_of_week (0 is Monday), weekend, night.
+
+    Examples
+    --------
+    >>> monday_noon = np.array([1_767_614_400.0])
+    >>> [float(calendar(n, monday_noon)[0]) for n in ("hour_of_day", "day_of_week", "night")]
+    [12.0, 0.0, 0.0]
+    """
+    if name in ("hour_of_day", "night"):
+        hour = (event_time % _DAY) / 3600.0
+        return hour if name == "hour_of_day" else hour < _NIGHT_ENDS
+    # Day 0 of the epoch was a Thursday.
+    weekday = (np.floor(event_time / _DAY) + 3) % 7
+    return weekday if name == "day_of_week" else weekday >= 5

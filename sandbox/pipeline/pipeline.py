@@ -1,0 +1,174 @@
+"""Pipeline: schema check, features, score, decision, as one object for every execution.
+
+It knows events, labels that have arrived, and a model; neither truth nor simulation, neither broker
+nor clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.batch import Batch
+from sandbox.pipeline.decide import DECISIONS, Decisions, Thresholds, decide, uniforms
+from sandbox.pipeline.features.online import FeatureStore
+from sandbox.pipeline.features.plan import FeaturePlan
+from sandbox.pipeline.schema import SchemaCheck
+from sandbox.pipeline.snapshot import pack, unpack
+from sandbox.spec.design import Design
+from sandbox.spec.scenario import EventSchema
+
+__all__ = ["Decided", "Pipeline", "Scorer", "Serving"]
+
+_CANARY = 1 << 20
+"""Apart from other uses of `uniforms`."""
+Scorer = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+"""From a feature matrix (n, features) to scores in [0, 1], shape (n,)."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The model that decides at present."""
+
+    score: Scorer
+    thresholds: Thresholds
+    version: int
+    canary: Serving | None = None
+    """A challenger that decides a share of the events."""
+    canary_share: float = 0.0
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A batch after the pipeline, row by row; `dead` holds the rows that never entered it."""
+
+    events: Batch
+    """Accepted events in log order."""
+    features: NDArray[np.float32]
+    """(n, features): what the model saw; training data is made from it."""
+    score: NDArray[np.float64]
+    """NaN before the first model."""
+    decision: NDArray[np.int8]
+    """Code into `DECISIONS`."""
+    explored: NDArray[np.bool_]
+    fallback: NDArray[np.bool_]
+    version: NDArray[np.int16]
+    """Of the model that decided each event; 0 before the first."""
+    dead: Batch
+    """Dead letters, see `SchemaCheck.check`."""
+
+
+class Pipeline:
+    """Validate, compute features, score, decide.
+
+    Parameters
+    ----------
+    schema
+        Schema of the events.
+    design
+        The learner's design; its features must fit the schema.
+    seed
+        Decides which would-be blocked events are let through.
+    """
+
+    def __init__(self, schema: EventSchema, design: Design, seed: int = 0) -> None:
+        lateness = design.pipeline.allowed_lateness
+        self.plan = FeaturePlan.compile(
+            design.features, schema, design.ingest.key, allowed_lateness=lateness
+        )
+        self.check = SchemaCheck(schema, lateness)
+        self.store = FeatureStore(self.plan)
+        self._explore = design.decision.explore
+        self._fallback = DECISIONS.index(design.decision.fallback)
+        self._seed = seed
+
+    def process(
+        self,
+        batch: Batch,
+        labels: Batch | None = None,
+        *,
+        serving: Serving | None = None,
+        answered: NDArray[np.bool_] | None = None,
+    ) -> Decided:
+        """Take a batch from the log to decisions.
+
+        Parameters
+        ----------
+        batch
+            Events in log order.
+        labels
+            Labels that have arrived, see `FeatureStore.update`.
+        serving
+            The model; without one the fallback answers everything.
+        answered
+            For each row of `batch`: whether the model answers within the budget. Its state and
+            score are kept up all the same.
+        """
+        if answered is not None and len(answered) != len(batch):
+            raise ValueError(f"answered has {len(answered)} rows, the batch {len(batch)}")
+        valid, dead = self.check.check(batch)
+        if answered is not None and len(dead):
+            answered = answered[self.check.accepted]
+        features = self.store.update(valid, labels)
+        return self._decide(valid, dead, features, serving, answered)
+
+    def snapshot(self) -> bytes:
+        """Return the whole state, to go on from after a restart."""
+        parts = {"check": self.check.snapshot(), "store": self.store.snapshot()}
+        arrays = {name: np.frombuffer(part, dtype=np.uint8) for name, part in parts.items()}
+        return pack(arrays, self.plan.fingerprint)
+
+    def restore(self, data: bytes) -> None:
+        """Go back to the state of a snapshot.
+
+        Raises
+        ------
+        ValueError
+            If the bytes are no snapshot of this version and this design's features.
+        """
+        arrays = unpack(data, self.plan.fingerprint)
+        self.check.restore(arrays["check"].tobytes())
+        self.store.restore(arrays["store"].tobytes())
+
+    def _decide(
+        self,
+        valid: Batch,
+        dead: Batch,
+        features: NDArray[np.float32],
+        serving: Serving | None,
+        answered: NDArray[np.bool_] | None,
+    ) -> Decided:
+        score, version = np.full(len(valid), np.nan), np.zeros(len(valid), dtype=np.int16)
+        if serving is not None and len(valid):
+            score[:] = serving.score(features)
+            version[:] = serving.version
+        decisions = self._act(score, serving, valid, answered)
+        if serving is None or serving.canary is None or not len(valid):
+            return Decided(valid, features, score, *decisions, version, dead)
+        # The challenger's rows are a fixed share of ids, drawn apart from the explored ones.
+        mine = uniforms(valid[self.plan.id], self._seed + _CANARY) < serving.canary_share
+        other = np.asarray(serving.canary.score(features), dtype=np.float64)
+        tried = self._act(other, serving.canary, valid, answered)
+        for champion, challenger in zip(decisions, tried, strict=True):
+            champion[mine] = challenger[mine]
+        score[mine], version[mine] = other[mine], serving.canary.version
+        return Decided(valid, features, score, *decisions, version, dead)
+
+    def _act(
+        self,
+        score: NDArray[np.float64],
+        serving: Serving | None,
+        valid: Batch,
+        answered: NDArray[np.bool_] | None,
+    ) -> Decisions:
+        return decide(
+            score,
+            serving.thresholds if serving is not None else Thresholds(),
+            explore=self._explore,
+            uniform=uniforms(valid[self.plan.id], self._seed) if self._explore else None,
+            answered=answered,
+            fallback=self._fallback,
+        )

@@ -1,0 +1,201 @@
+"""A run in virtual time: SimPy moves the clock, everything else reacts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import simpy
+
+from sandbox.record import AlertRecord, LiveState, MetricTable, RunRecord
+from sandbox.run.lifecycle import Lifecycle
+from sandbox.run.live import Stopwatch, live_state
+from sandbox.run.results import finish_record
+from sandbox.run.service import Service
+from sandbox.run.setup import DAY, Prepared
+from sandbox.run.stack import RunStack
+from sandbox.run.traffic import BLOCK, Traffic
+from sandbox.run.watch import Watch
+from sandbox.simulate.control import ControlPlane, Phase
+
+__all__ = ["RunObserver", "VirtualRun", "execute"]
+
+TRAINING_TIME = 2 * 3600.0
+"""How long a training job takes [s]."""
+TRAINING_CPU = 0.3
+"""Share of every worker's CPU that a training job takes."""
+
+
+class RunObserver(Protocol):
+    """Somebody who watches."""
+
+    def update(self, state: LiveState) -> None:
+        """Be told of a finished simulated day."""
+        ...
+
+
+def execute(
+    prepared: Prepared,
+    observer: RunObserver | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> RunRecord:
+    """Play a prepared run from its history to its last day.
+
+    Parameters
+    ----------
+    prepared
+        What to run.
+    observer
+        Told of every simulated day.
+    stop
+        Asked between blocks; once it says True the run ends there, and the record says so.
+
+    Raises
+    ------
+    SandboxError
+        If the world does not keep its promises, or no first model can be trained.
+    """
+    return VirtualRun(prepared, observer, stop or (lambda: False)).play()
+
+
+class VirtualRun:
+    """One design in one world. Play it once."""
+
+    def __init__(
+        self, prepared: Prepared, observer: RunObserver | None, stop: Callable[[], bool]
+    ) -> None:
+        self.prepared, self._observer, self._stop = prepared, observer, stop
+        self.metrics = MetricTable()
+        self.traffic = Traffic(prepared)
+        self.service = Service(prepared)
+        self.stack = RunStack(prepared, self.metrics)
+        self.lifecycle = Lifecycle(prepared, self.service.log)
+        self.watch = Watch(prepared, self.service.log, self.metrics)
+        self.alerts: list[AlertRecord] = []
+        history = math.ceil(prepared.scenario.history / BLOCK) * BLOCK
+        self.plane = ControlPlane(simpy.Environment(initial_time=-history))
+        self._stopwatch = Stopwatch()
+        self._last_training = 0.0
+        self._promoted = -math.inf
+
+    def play(self) -> RunRecord:
+        """Run to the end, or until told to stop, and return what happened."""
+        plane, end = self.plane, self.prepared.days * DAY
+        plane.every(BLOCK, self._traffic, Phase.TRAFFIC, until=end)
+        plane.at(0.0, self._go_live, Phase.RETRAIN)
+        plane.every(DAY, self._close_day, Phase.MONITOR, start=DAY, until=end)
+        self._schedule_incidents()
+        self._schedule_training(end)
+        while plane.now < end and not self._stop():
+            plane.run(plane.now + BLOCK)
+        return finish_record(self, days=max(plane.now, 0.0) / DAY, complete=plane.now >= end)
+
+    def _schedule_incidents(self) -> None:
+        for name, incident in self.prepared.incidents.items():
+            if incident.stack is not None:
+                self.plane.between(
+                    incident.start,
+                    incident.end,
+                    lambda now, n=name, f=incident.stack: self.stack.set_fault(n, f, now),
+                    lambda now, n=name: self.stack.clear_fault(n, now),
+                )
+
+    def _schedule_training(self, end: float) -> None:
+        for trigger in self.prepared.design.retraining.when:
+            if trigger.every:
+                self.plane.every(
+                    trigger.every,
+                    lambda now: self._retrain(now, "on schedule"),
+                    Phase.RETRAIN,
+                    start=trigger.every,
+                    until=end,
+                )
+
+    def _traffic(self, now: float) -> None:
+        block = self.traffic.block(round(now / BLOCK) - 1)
+        if block.start < 0:
+            self.service.remember(block)
+            return
+        answered = self.stack.advance(block.start, block.end, self.traffic.full_rate)
+        self.service.serve(block, self.lifecycle.deciders(), answered)
+
+    def _go_live(self, now: float) -> None:
+        self.lifecycle.start(now)
+        self.watch.new_champion(now)
+
+    def _close_day(self, now: float) -> None:
+        self.service.close_day(now)
+        alerts = self.watch.look(now, *self.service.refused_today())
+        self.alerts += alerts
+        self._write_day(now / DAY)
+        if alerts and (reason := self._reason(alerts)):
+            self._retrain(now, reason)
+        self._watch_promotion(now)
+        if self._observer is not None:
+            self._observer.update(live_state(self, now, self._stopwatch.elapsed()))
+
+    def _write_day(self, day: float) -> None:
+        for (metric, series), value in self.service.today().items():
+            self.metrics.add(day, metric, value, series)
+
+    def _reason(self, alerts: list[AlertRecord]) -> str:
+        """Return what a retraining is triggered by, in words; empty when nothing asks for one."""
+        asked = {t.on for t in self.prepared.design.retraining.when if t.on}
+        for alert in alerts:
+            drift = alert.kind not in ("performance", "estimate", "missing", "invalid")
+            if alert.kind in asked or "alert" in asked or ("drift" in asked and drift):
+                return f"on {alert.kind}"
+        return ""
+
+    def _retrain(self, now: float, reason: str) -> None:
+        rested = now - self._last_training >= self.prepared.design.retraining.cooldown
+        if self.plane.training or self.lifecycle.challenger or not rested:
+            return
+        self._last_training = now
+        self.plane.train_job(
+            TRAINING_TIME,
+            lambda done: self._trained(done, now, reason),
+            lambda begun: self.stack.background(TRAINING_CPU, begun),
+        )
+
+    def _trained(self, now: float, asked: float, reason: str) -> None:
+        self.stack.background(0.0, now)
+        if not self.lifecycle.challenge(asked, reason):
+            return
+        policy = self.prepared.design.retraining
+        live = math.ceil((now + policy.shadow) / BLOCK) * BLOCK
+        if policy.canary and policy.shadow >= DAY:
+            self.plane.at(live - DAY, lambda _: self.lifecycle.start_canary(), Phase.RETRAIN)
+        self.plane.at(live, self._promote, Phase.RETRAIN)
+
+    def _promote(self, now: float) -> None:
+        self.lifecycle.promote(now)
+        self._promoted = now
+        self.watch.new_champion(now)
+
+    def _watch_promotion(self, now: float) -> None:
+        """Go back to the former champion where a promotion broke what it must not break."""
+        policy = self.prepared.design.retraining.rollback
+        if not DAY <= now - self._promoted <= policy.within:
+            return
+        for name in policy.on:
+            bound = self.prepared.scenario.objectives[name].bound
+            value = self._since_promotion(name, now)
+            if value > bound:
+                reason = f"{name} was {value:.3g} in the day before, at most {bound:.3g} allowed"
+                self.lifecycle.roll_back(now, reason)
+                self._promoted = -math.inf
+                self.watch.new_champion(now)
+                return
+
+    def _since_promotion(self, name: str, now: float) -> float:
+        """Return what an operator sees of an objective over the last day.
+
+        A good customer who is refused complains at once, so `negatives_blocked` is known.
+        """
+        if name == "negatives_blocked":
+            return self.service.today()["negatives_blocked", ""]
+        days, values = self.metrics.series("latency_p99")
+        return float(np.nanmedian(values[days >= now / DAY - 1.0]))

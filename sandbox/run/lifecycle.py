@@ -1,0 +1,256 @@
+"""Champion, challenger, and what became of every version: train, judge, shadow, promote, roll back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sandbox.errors import SandboxError
+from sandbox.model import (
+    CannotTrain,
+    GateVerdict,
+    ModelVersion,
+    Trained,
+    TrainingData,
+    daily_capacity,
+    judge,
+    plan_training,
+    refit,
+    train,
+)
+from sandbox.record import VersionRecord
+from sandbox.run.log import DecisionLog
+from sandbox.run.seeds import stream
+from sandbox.run.setup import DAY, Prepared
+
+__all__ = ["Deciders", "Lifecycle"]
+
+
+@dataclass(frozen=True)
+class Deciders:
+    """Who decides now."""
+
+    champion: ModelVersion
+    canary: ModelVersion | None = None
+    """A challenger that decides `share` of the events."""
+    share: float = 0.0
+
+
+class Lifecycle:
+    """Versions of the model, kept in memory, and how they come and go.
+
+    Parameters
+    ----------
+    prepared
+        Design, task and seed.
+    log
+        The decision log, which training data are made from.
+    """
+
+    def __init__(self, prepared: Prepared, log: DecisionLog) -> None:
+        self._prepared, self._log = prepared, log
+        self._models: dict[int, ModelVersion] = {}
+        self._replaced: dict[int, int] = {}
+        self._champion = 0
+        self._challenger = 0
+        self._canary = False
+        self.records: list[VersionRecord] = []
+        self.refusals: list[str] = []
+        """Training jobs that had too little to learn from, in words."""
+
+    @property
+    def champion(self) -> int:
+        """Number of the version that decides; 0 before the first."""
+        return self._champion
+
+    @property
+    def challenger(self) -> int:
+        """Number of the version in shadow; 0 for none."""
+        return self._challenger
+
+    def model(self, number: int) -> ModelVersion:
+        """Return a version."""
+        return self._models[number]
+
+    def replaced_by(self, number: int) -> ModelVersion | None:
+        """Return the version that `number` took the place of."""
+        former = self._replaced.get(number)
+        return self._models[former] if former else None
+
+    def deciders(self) -> Deciders:
+        """Return who decides now."""
+        champion = self._models[self._champion]
+        if not (self._canary and self._challenger):
+            return Deciders(champion)
+        share = self._prepared.design.retraining.canary
+        return Deciders(champion, self._models[self._challenger], share)
+
+    def describe(self) -> str:
+        """Return champion and challenger in words."""
+        record = self._record(self._champion)
+        words = f"v{self._champion} champion since day {record.promoted_day or 0:.0f}"
+        if self._challenger:
+            words += f", v{self._challenger} in {'canary' if self._canary else 'shadow'}"
+        return words
+
+    def start(self, now: float) -> None:
+        """Train the first champion on the history; there is nothing to hold it against.
+
+        Raises
+        ------
+        SandboxError
+            If the history does not suffice.
+        """
+        data = self._training_data(now)
+        try:
+            trained = self._train(data, now, "before launch")
+        except CannotTrain as error:
+            raise SandboxError(
+                f"the first model cannot be trained: {error.what}",
+                where=self._prepared.design_name,
+                got=error.got,
+                expected=error.expected,
+                hint="Shorten model.training, or give the scenario a longer history.",
+            ) from error
+        self._champion = self._add(trained, data, now, GateVerdict.unopposed())
+        self._amend(self._champion, promoted_day=now / DAY)
+
+    def challenge(self, now: float, trigger: str) -> bool:
+        """Train a challenger on what is known at `now` [s since day 0] and put it to the gate.
+
+        Returns
+        -------
+        bool
+            Whether it goes into shadow; the record of the version, or the last of `refusals`,
+            says why or why not.
+        """
+        data = self._training_data(now)
+        try:
+            trained = self._train(data, now, trigger)
+        except CannotTrain as error:
+            self.refusals.append(f"Day {now / DAY:.0f}, {trigger}: {error}")
+            return False
+        verdict = self._judge(trained)
+        number = self._add(trained, data, now, verdict)
+        if verdict.passed:
+            self._challenger, self._canary = number, False
+        return verdict.passed
+
+    def start_canary(self) -> None:
+        """Let the challenger decide its share."""
+        self._canary = bool(self._challenger)
+
+    def promote(self, now: float) -> None:
+        """Make the challenger the champion."""
+        number, former = self._challenger, self._champion
+        self._amend(former, retired_day=now / DAY)
+        self._amend(number, promoted_day=now / DAY)
+        self._replaced[number] = former
+        self._champion, self._challenger, self._canary = number, 0, False
+
+    def roll_back(self, now: float, reason: str) -> None:
+        """Put the former champion back."""
+        bad = self._champion
+        former = self._replaced[bad]
+        record = self._record(bad)
+        reasons = (*record.reasons, f"Rolled back on day {now / DAY:.0f}: {reason}.")
+        self._amend(bad, retired_day=now / DAY, rolled_back=True, reasons=reasons)
+        self._amend(former, retired_day=None)
+        self._champion = former
+
+    def _training_data(self, now: float) -> TrainingData:
+        """Join the log with the labels known at `now`.
+
+        Rows whose decision hides their label have none. An explored row stands for all the blocked
+        rows like it, so it counts as often as one in `explore` is drawn (inverse propensity).
+        """
+        design, epoch = self._prepared.design, self._prepared.scenario.start_time + now
+        window = plan_training(epoch, design.model.training)
+        log, absence = self._log, self._prepared.scenario.labels.absence_means
+        span = log.rows_between(window.train_from, window.validation_to)
+        rows = np.arange(span.start, span.stop)[log.column("dead")[span] == 0]
+        explored = log.column("explored")[rows]
+        times = round(1.0 / design.decision.explore) if design.decision.explore else 1
+        rows = np.repeat(rows, np.where(explored, times, 1))
+        label = log.known_label(rows, epoch, absence)
+        return TrainingData(
+            features=log.features[rows],
+            label=np.where(log.column("hidden")[rows], np.nan, label),
+            event_time=log.column("event_time")[rows],
+            cost_missed=log.column("cost_missed")[rows],
+            cost_false_decline=log.column("cost_false_decline")[rows],
+            slices={name: log.column(name)[rows] for name in self._slices()},
+        )
+
+    def _slices(self) -> tuple[str, ...]:
+        columns = self._prepared.scenario.event.columns
+        return tuple(name for name, column in columns.items() if column.type == "category")
+
+    def _train(self, data: TrainingData, now: float, trigger: str) -> Trained:
+        design, epoch = self._prepared.design, self._prepared.scenario.start_time + now
+        return train(
+            data,
+            design.model,
+            design.decision,
+            self._prepared.task,
+            plan_training(epoch, design.model.training),
+            now=epoch,
+            seed=self._prepared.seed,
+            names=self._prepared.plan.names,
+            number=len(self._models) + 1,
+            trigger=trigger,
+            champion=self._models.get(self._champion),
+        )
+
+    def _judge(self, trained: Trained) -> GateVerdict:
+        prepared, number = self._prepared, trained.version.number
+        gate = prepared.design.retraining.gate
+        if gate is None:
+            return GateVerdict.unopposed()
+        columns = prepared.scenario.event.columns
+        return judge(
+            gate,
+            prepared.task,
+            trained.evidence,
+            capacity=daily_capacity(prepared.design.decision),
+            rng=stream(prepared.seed, "gate", number),
+            slice_names={name: columns[name].values for name in self._slices()},
+        )
+
+    def _add(
+        self, trained: Trained, data: TrainingData, now: float, verdict: GateVerdict
+    ) -> int:
+        """Keep a version (fitted again on all its data if it may serve) and write its record."""
+        model, version = self._prepared.design.model, trained.version
+        if verdict.passed and model.training.refit:
+            version = refit(trained, data, model, seed=self._prepared.seed)
+        self._models[version.number] = version
+        start = self._prepared.scenario.start_time
+        self.records.append(
+            VersionRecord(
+                version=version.number,
+                trigger=version.trigger,
+                trained_day=now / DAY,
+                train_from_day=(version.window.train_from - start) / DAY,
+                train_to_day=(
+                    (version.window.validation_to if version.refitted else version.window.train_to)
+                    - start
+                )
+                / DAY,
+                rows=version.rows,
+                positives=version.positives,
+                offline=dict(version.offline),
+                offline_champion=dict(version.offline_champion),
+                offline_baseline=dict(version.offline_baseline),
+                gate_passed=verdict.passed,
+                reasons=verdict.reasons,
+            )
+        )
+        return version.number
+
+    def _record(self, number: int) -> VersionRecord:
+        return self.records[number - 1]
+
+    def _amend(self, number: int, **changes: float | bool | tuple[str, ...] | None) -> None:
+        self.records[number - 1] = replace(self.records[number - 1], **changes)

@@ -1,0 +1,107 @@
+"""What reaches the system, block by block: arrivals, events of the world, labels, data faults.
+
+Blocks have a fixed length on the calendar and each has its own random streams, so two designs
+under the same seed meet exactly the same events whatever they do in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.batch import Batch
+from sandbox.errors import UsageError
+from sandbox.run.seeds import stream
+from sandbox.run.setup import Prepared
+from sandbox.world import (
+    DataFaultEngine,
+    KnobCurves,
+    LoadCurve,
+    build_world,
+    label_times,
+    sample_arrivals,
+)
+
+__all__ = ["BLOCK", "Block", "Traffic"]
+
+BLOCK = 6 * 3600.0
+"""Length of a block [s]. Deployments and verdicts take effect at its borders."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Events of ``[start, end)`` [s since day 0]: what the system sees, and the truth."""
+
+    start: float
+    end: float
+    observed: Batch
+    """Event columns in log order; what was late or doubled upstream arrives so."""
+    truth: Batch
+    """Every event of the world in this block, ids ascending: the event columns undamaged,
+    `label`, `label_time` if nothing hides it, `mechanism`."""
+
+
+class Traffic:
+    """The world of a run under one seed.
+
+    Raises
+    ------
+    UsageError
+        If the world's parameters or the incidents do not fit the world.
+    """
+
+    def __init__(self, prepared: Prepared) -> None:
+        scenario, seed = prepared.scenario, prepared.seed
+        self._scenario, self._seed = scenario, seed
+        self._last_id = -1
+        self._where = str(prepared.folder / "world.py")
+        place = str(prepared.folder / "scenario.yaml")
+        world_class, start = prepared.world_class, scenario.start_time
+        self.world = build_world(world_class, scenario.world, stream(seed, "population"), place)
+        faults = [i.stack for i in prepared.incidents.values() if i.stack]
+        self._curve = LoadCurve(scenario.load, start, stream(seed, "bursts"), faults)
+        self._calm = LoadCurve(scenario.load, start, stream(seed, "bursts"))
+        self._knobs = KnobCurves(world_class.knobs, prepared.incidents, stream(seed, "drift"))
+        self._faults = DataFaultEngine(prepared.incidents, scenario.event, start)
+
+    def full_rate(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the full-scale rate [events/s] at `times` [s since day 0], load spikes left out."""
+        return self._calm.rate(times + self._scenario.start_time)
+
+    def block(self, index: int) -> Block:
+        """Return block `index`, which begins ``index * BLOCK`` after day 0; call in order."""
+        scenario, seed = self._scenario, self._seed
+        start = index * BLOCK
+        epoch = scenario.start_time + start
+        times = sample_arrivals(
+            self._curve, epoch, epoch + BLOCK, scenario.population, stream(seed, "arrivals", index)
+        )
+        knobs = self._knobs.values(times - scenario.start_time)
+        events = self.world.events(times, knobs, stream(seed, "events", index))
+        label_time = label_times(
+            events["event_time"],
+            events["label"],
+            scenario.labels,
+            stream(seed, "labels", index),
+            knobs["label_delay"],
+        )
+        truth = events.with_columns(label_time=label_time)
+        self._check_ids(truth[scenario.event.id])
+        observable = events.select((scenario.event.id, "event_time", *scenario.event.columns))
+        observed = self._faults.apply(
+            observable, epoch, epoch + BLOCK, stream(seed, "faults", index)
+        )
+        return Block(start, start + BLOCK, observed, truth)
+
+    def _check_ids(self, ids: NDArray[np.int64]) -> None:
+        if not len(ids):
+            return
+        if ids[0] <= self._last_id or (np.diff(ids) <= 0).any():
+            raise UsageError(
+                f"{self._scenario.event.id} must ascend within and across blocks",
+                where=self._where,
+                hint="Number the events in the order in which they happen.",
+            )
+        self._last_id = int(ids[-1])

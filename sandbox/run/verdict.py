@@ -1,0 +1,150 @@
+"""The verdict: each objective, its target, what was measured, and where that was read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sandbox.errors import UsageError, suggest
+from sandbox.record import ObjectiveResult, RunRecord
+from sandbox.spec.scenario import ObjectiveSpec, Scenario
+from sandbox.spec.units import format_duration
+from sandbox.task import Task
+
+__all__ = ["Measures", "check_objectives", "judge_objectives"]
+
+DAY = 86400.0
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What the run measured besides its daily series."""
+
+    latency_p99: float
+    """Event-to-decision, 99th percentile of the whole run [s]."""
+    answered: float
+    """Share of events that the model answered in time."""
+    negatives_blocked: float
+    """Share of negatives that were blocked."""
+    net_loss_per_1000_events: float
+    """USD."""
+
+
+_RUN_MEASURES = (
+    "event_to_decision_p99",
+    "answered_in_time",
+    "negatives_blocked",
+    "net_loss_per_1000_events",
+    "time_to_recover",
+)
+
+
+def check_objectives(scenario: Scenario, task: Task, where: str) -> None:
+    """Refuse objectives that nothing measures.
+
+    Raises
+    ------
+    UsageError
+        Naming the objective, and those that exist.
+    """
+    known = (*task.metrics, *_RUN_MEASURES)
+    for name in scenario.objectives:
+        if name not in known:
+            raise UsageError(
+                "unknown objective",
+                where=f"{where} objectives",
+                got=name,
+                expected=f"one of {', '.join(known)}",
+                hint=suggest(name, known),
+            )
+
+
+def judge_objectives(
+    scenario: Scenario, task: Task, record: RunRecord, measures: Measures
+) -> list[ObjectiveResult]:
+    """Hold a finished record against the scenario's objectives, in their order."""
+    whole = f"days 0-{record.days:.0f}"
+    readers: Mapping[str, Callable[[], tuple[float | None, str]]] = {
+        "event_to_decision_p99": lambda: (measures.latency_p99, f"latency histogram, {whole}"),
+        "answered_in_time": lambda: (measures.answered, f"answered, {whole}"),
+        "negatives_blocked": lambda: (measures.negatives_blocked, f"decisions, {whole}"),
+        "net_loss_per_1000_events": lambda: (
+            measures.net_loss_per_1000_events,
+            f"cost ledger, {whole}",
+        ),
+        "time_to_recover": lambda: _time_to_recover(record),
+    }
+    results = []
+    for name, spec in scenario.objectives.items():
+        reader = readers.get(name, lambda name=name, spec=spec: _windowed(record, name, spec, task))
+        measured, evidence = reader()
+        results.append(_result(name, spec, measured, evidence))
+    return results
+
+
+def _windowed(
+    record: RunRecord, metric: str, spec: ObjectiveSpec, task: Task
+) -> tuple[float | None, str]:
+    days, values = record.metrics.series(metric, "oracle")
+    finite = np.isfinite(values)
+    days, values = days[finite], values[finite]
+    if not len(values):
+        return None, f"{metric}/oracle: no complete window"
+    window = format_duration(spec.window)
+    if spec.must_hold == "at_end":
+        return float(values[-1]), f"{metric}/oracle, {window} to day {days[-1]:.0f}"
+    if spec.must_hold == "always":
+        worst = int(np.argmin(values) if spec.at_least is not None else np.argmax(values))
+        return float(values[worst]), f"{metric}/oracle, worst {window}, to day {days[worst]:.0f}"
+    return float(values.mean()), f"{metric}/oracle, mean of {window} windows, days 0-{days[-1]:.0f}"
+
+
+def _time_to_recover(record: RunRecord) -> tuple[float | None, str]:
+    worst, evidence = 0.0, "no incident hurt"
+    for incident in record.incidents:
+        if not incident.hurt:
+            continue
+        begin, back = incident.start_day, incident.recovered_day
+        if back is None:
+            return float("inf"), f"{incident.name} from day {begin:.0f}: never"
+        if (back - begin) * DAY > worst:
+            worst = (back - begin) * DAY
+            evidence = f"{incident.name}, day {begin:.0f} to {back:.0f}"
+    return worst, evidence
+
+
+def _result(
+    name: str, spec: ObjectiveSpec, measured: float | None, evidence: str
+) -> ObjectiveResult:
+    low = spec.at_least is not None
+    bound = spec.bound
+    passed = None
+    if measured is not None and not np.isnan(measured):
+        passed = bool(measured >= bound) if low else bool(measured <= bound)
+    target = f"{'at least' if low else 'at most'} {spec.at_least if low else spec.at_most}"
+    unit = getattr(spec.at_least if low else spec.at_most, "unit", "")
+    finite = measured if measured is not None and np.isfinite(measured) else None
+    return ObjectiveResult(
+        name=name,
+        target=target,
+        measured=finite,
+        shown=_shown(measured, unit, bound),
+        passed=passed,
+        evidence=evidence,
+    )
+
+
+def _shown(value: float | None, unit: str, bound: float) -> str:
+    if value is None or np.isnan(value):
+        return "not measured"
+    if np.isinf(value):
+        return "never"
+    if unit == "s":
+        return format_duration(value)
+    if unit == "ratio":
+        return f"{value:.{3 if bound < 0.01 or bound > 0.99 else 1}%}"
+    if unit == "USD":
+        return f"{value:,.0f} USD"
+    return f"{value:.3g}"

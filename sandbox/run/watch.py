@@ -1,0 +1,178 @@
+"""Once a day: measure quality, drift and data quality of the log, and raise the alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.batch import Batch
+from sandbox.monitor import (
+    AlertEngine,
+    DriftMonitor,
+    QualityMonitor,
+    QualityPoint,
+    Signals,
+    dead_letter_shares,
+    matured_labels,
+)
+from sandbox.pipeline.decide import DECISIONS
+from sandbox.pipeline.schema import REASONS
+from sandbox.record import AlertRecord, MetricTable
+from sandbox.run.log import DecisionLog
+from sandbox.run.setup import DAY, Prepared
+
+__all__ = ["Watch"]
+
+_VIEWED = (
+    "event_time", "processing_time", "score", "label", "label_time", "hidden", "decision", "worked",
+)  # fmt: skip
+
+
+class Watch:
+    """The monitors of a design over the decision log.
+
+    Parameters
+    ----------
+    prepared
+        Scenario, design and task.
+    log
+        The decision log, read only.
+    metrics
+        Where daily series are written.
+    """
+
+    def __init__(self, prepared: Prepared, log: DecisionLog, metrics: MetricTable) -> None:
+        scenario, design, task = prepared.scenario, prepared.design, prepared.task
+        self._log, self._metrics, self._task = log, metrics, task
+        self._start, self._names = scenario.start_time, prepared.plan.names
+        self._absence = scenario.labels.absence_means
+        self._reference = design.monitoring.reference
+        self._periods = max(1, round(design.monitoring.current / DAY))
+        self._engine = AlertEngine(
+            design.monitoring.alerts, self._names, task, columns=tuple(scenario.event.columns)
+        )
+        self.window, self._maturity = quality_window(prepared)
+        self.capacity = design.decision.review.capacity * DAY if design.decision.review else 0.0
+        self._quality = self._monitor(task.metrics, self.window, self._maturity)
+        self._asked = [
+            (w.view, self._monitor(w.metrics, w.window, w.maturity))
+            for w in self._engine.quality_windows
+        ]
+        self._drift: DriftMonitor | None = None
+        self._since = 0.0
+
+    def new_champion(self, now: float) -> None:
+        """Start over with a champion that went live at `now` [s since day 0]."""
+        epoch = self._start + now
+        rows = self._log.rows_between(epoch - self._reference, epoch)
+        valid = self._log.column("dead")[rows] == 0
+        features = self._log.features[rows][valid]
+        scores = self._log.column("score")[rows][valid]
+        self._drift = DriftMonitor(self._names, features, scores, periods=self._periods)
+        self._since = now
+        self._engine.reset_reference(now / DAY)
+
+    def look(
+        self, now: float, accepted: int, refused: NDArray[np.int8]
+    ) -> list[AlertRecord]:
+        """Measure the day that ended at `now` [s since day 0] and return the alerts it raises.
+
+        Parameters
+        ----------
+        now
+            End of the day.
+        accepted
+            Events that passed the schema check that day.
+        refused
+            Reason code of each dead letter of that day.
+        """
+        epoch = self._start + now
+        today = self._log.rows_between(epoch - DAY, epoch)
+        points = self._look_at_quality(now, epoch)
+        distances = self._look_at_inputs(now / DAY, today)
+        signals = Signals(
+            distances=distances,
+            missing=self._drift.missing_excess() if self._drift else {},
+            invalid=self._refused(now / DAY, accepted, refused),
+            quality=points,
+            streams=self._streams(epoch, today),
+        )
+        return self._engine.evaluate(now / DAY, signals)
+
+    def _monitor(self, metrics: Sequence[str], window: float, maturity: float) -> QualityMonitor:
+        return QualityMonitor(
+            self._task,
+            metrics,
+            window=window,
+            maturity=maturity,
+            capacity_per_day=self.capacity,
+            absence=self._absence,
+            start_time=self._start,
+        )
+
+    def _recent(self, epoch: float) -> Batch:
+        longest = max([self._quality.reach, *(m.reach for _, m in self._asked)]) + 2 * DAY
+        return self._log.view(_VIEWED, self._log.rows_between(epoch - longest, epoch))
+
+    def _look_at_quality(self, now: float, epoch: float) -> list[QualityPoint]:
+        log = self._recent(epoch)
+        for point in self._quality.observe(epoch, log):
+            if point.full:
+                self._metrics.add(point.to_day, point.metric, point.value, point.view)
+        points: list[QualityPoint] = []
+        for view, monitor in self._asked:
+            points += monitor.observe(epoch, log, since=self._start + self._since, views=(view,))
+        return points
+
+    def _look_at_inputs(self, day: float, today: slice) -> dict[str, dict[str, float]]:
+        if self._drift is None:
+            return {}
+        valid = self._log.column("dead")[today] == 0
+        self._drift.add(self._log.features[today][valid], self._log.column("score")[today][valid])
+        distances = self._drift.distances()
+        for kind, values in distances.items():
+            for subject, value in values.items():
+                self._metrics.add(day, kind, value, subject)
+        for subject, share in self._drift.missing().items():
+            self._metrics.add(day, "missing", share, subject)
+        return distances
+
+    def _refused(
+        self, day: float, accepted: int, refused: NDArray[np.int8]
+    ) -> dict[str, float]:
+        shares = dead_letter_shares(accepted, refused - 1, REASONS[1:])
+        for reason, share in shares.items():
+            if share > 0:
+                self._metrics.add(day, "invalid", share, reason)
+        return shares
+
+    def _streams(self, epoch: float, today: slice) -> dict[str, NDArray[np.float64]]:
+        wanted = self._engine.streams
+        if not wanted:
+            return {}
+        day = self._log.view((*_VIEWED, "dead"), today)
+        valid = day["dead"] == 0
+        readers: dict[str, Callable[[], NDArray[np.float64]]] = {
+            "review_precision": lambda: day["label"][day["worked"]],
+            "score": lambda: day["score"][valid],
+            "positive_rate": lambda: (day["decision"] != DECISIONS.index("allow")).astype(float),
+            "chargeback_rate": lambda: matured_labels(
+                self._recent(epoch), epoch - DAY, epoch,
+                maturity=self._maturity, absence=self._absence,
+            ),
+        }  # fmt: skip
+        return {name: readers[name]() for name in wanted}
+
+
+def quality_window(prepared: Prepared) -> tuple[float, float]:
+    """Return window and label maturity [s] of the daily quality series.
+
+    The window is that of the objective on the task's primary metric, a week where there is none;
+    the maturity is that of the first performance alert, else that of training.
+    """
+    objective = prepared.scenario.objectives.get(prepared.task.primary)
+    alert = next((a for a in prepared.design.monitoring.alerts if a.kind == "performance"), None)
+    maturity = alert.maturity if alert else prepared.design.model.training.label_maturity
+    return (objective.window if objective else 7 * DAY), maturity

@@ -1,0 +1,1 @@
+"""What scenarios and designs may say: frozen, checked once at birth, located when wrong."""

@@ -1,0 +1,351 @@
+"""What ``design.yaml`` may say: the learner's answer."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from sandbox.spec.alerts import (
+    ALERT_KINDS,
+    DETECTOR_KINDS,
+    DRIFT_KINDS,
+    QUALITY_KINDS,
+    STREAMS,
+    AlertSpec,
+)
+from sandbox.spec.base import Spec, SpecError
+from sandbox.spec.features import FeatureSpec
+from sandbox.spec.units import Duration, Rate, Share
+
+__all__ = [
+    "ALERT_KINDS",
+    "DETECTOR_KINDS",
+    "DRIFT_KINDS",
+    "QUALITY_KINDS",
+    "STREAMS",
+    "AlertSpec",
+    "Decision",
+    "Design",
+    "Gate",
+    "Imbalance",
+    "Ingest",
+    "ModelSpec",
+    "Monitoring",
+    "Pipeline",
+    "Retraining",
+    "Training",
+    "Trigger",
+]
+
+DAY = 86400.0
+Imbalance = Literal["none", "weight", "under_sample", "smote", "balanced_bagging"]
+
+
+def _as_text(value: object) -> object:
+    return str(value) if type(value) is int else value
+
+
+class Ingest(Spec):
+    """The event log."""
+
+    partitions: int = Field(default=12, ge=1, le=4096)
+    """Ordered logs that the topic is split into; they bound how many workers can share it."""
+    key: str | None = None
+    """Column that keys the topic and so the first stage; the first feature key if absent."""
+    acks: Annotated[Literal["all", "1", "0"], BeforeValidator(_as_text)] = "all"
+    """Replicas that must have an event before the producer goes on."""
+    compression: Literal["none", "gzip", "lz4", "snappy", "zstd"] = "lz4"
+    """How batches are packed on the wire and on disk."""
+    retention: Duration = Field(default=7 * DAY, gt=0)
+    """How long the log keeps events for a replay."""
+
+
+class Pipeline(Spec):
+    """Workers and micro-batches."""
+
+    workers: int = Field(default=4, ge=1, le=4096)
+    """Processes a stage; more than partitions stand idle."""
+    max_batch: int = Field(default=500, ge=1, le=100_000)
+    """Events that a worker takes at once."""
+    linger: Duration = 0.005
+    """How long a worker waits to fill a batch."""
+    allowed_lateness: Duration = 600.0
+    """How much older than the watermark an event may be; older ones are dead letters."""
+    budget: Duration = Field(default=0.2, gt=0)
+    """Event-to-decision time after which the fallback answers instead of the model."""
+    invalid: Literal["dead_letter", "drop"] = "dead_letter"
+    """Where events go that break the schema; both are answered by the fallback."""
+
+
+class XGBoost(Spec):
+    """Gradient-boosted trees."""
+
+    trees: int = Field(default=100, ge=1, le=5000)
+    """Boosting rounds."""
+    depth: int = Field(default=4, ge=1, le=16)
+    """Deepest level of a tree."""
+    learning_rate: float = Field(default=0.2, gt=0, le=1)
+    """Shrinkage of every tree."""
+    min_child_weight: float = Field(default=1.0, ge=0)
+    """Least sum of instance weights (second derivatives) in a leaf."""
+    subsample: float = Field(default=1.0, gt=0, le=1)
+    """Share of rows that a tree sees."""
+    colsample: float = Field(default=1.0, gt=0, le=1)
+    """Share of features that a tree sees."""
+    l2: float = Field(default=1.0, ge=0)
+    """Penalty on squared leaf values."""
+    base_score: float | None = Field(default=0.5, gt=0, lt=1)
+    """0.5 keeps rare positives from being pruned away; null lets XGBoost use the label mean."""
+    tree_method: Literal["hist", "exact", "approx"] = "hist"
+    """How splits are searched."""
+
+
+class Logistic(Spec):
+    """Regularised logistic regression on standardised features."""
+
+    c: float = Field(default=1.0, gt=0)
+    """Inverse regularisation strength."""
+
+
+class Champion(Spec):
+    """The model that decides; exactly one family."""
+
+    xgboost: XGBoost | None = None
+    """Gradient-boosted trees."""
+    logistic_regression: Logistic | None = None
+    """Regularised logistic regression."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_name(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {value: {}}
+        if isinstance(value, dict) and len(value) == 1:
+            return {name: {} if body is None else body for name, body in value.items()}
+        return value
+
+    @model_validator(mode="after")
+    def _one(self) -> Champion:
+        if (self.xgboost is None) == (self.logistic_regression is None):
+            raise ValueError("expected exactly one of xgboost, logistic_regression")
+        return self
+
+    @property
+    def family(self) -> str:
+        """Name of the model family."""
+        return "xgboost" if self.xgboost else "logistic_regression"
+
+
+class Training(Spec):
+    """Which events a training job sees."""
+
+    window: Duration = Field(default=28 * DAY, gt=0)
+    """Length of the training slice."""
+    label_maturity: Duration = 14 * DAY
+    """Events younger than this are left out: their labels are still arriving."""
+    validation: Duration = Field(default=7 * DAY, gt=0)
+    """Last part of the mature data: calibration, thresholds, the gate."""
+    refit: bool = True
+    """Fit the accepted model again on training and validation slices together."""
+
+
+class ModelSpec(Spec):
+    """The model, how it is trained and calibrated."""
+
+    baseline: Literal["logistic_regression"] = "logistic_regression"
+    """Trained beside the champion and never used to decide: is the champion worth it?"""
+    champion: Champion = Champion(xgboost=XGBoost())
+    """The family of the model that decides."""
+    imbalance: Imbalance = "none"
+    """What training does about rare positives."""
+    ratio: float = Field(default=0.1, gt=0, le=1)
+    """Positives over negatives after under_sample, smote and in each balanced bag."""
+    calibration: Literal["none", "closed_form", "sigmoid", "isotonic"] = "isotonic"
+    """How scores become probabilities; closed_form undoes weight and under_sample exactly."""
+    training: Training = Training()
+    """Which events a training job sees."""
+
+
+class Review(Spec):
+    """People who look at cases."""
+
+    capacity: Rate = 100 / DAY
+    """Cases a day (in the simulated slice)."""
+    above: Share | None = None
+    """Score that sends a case to review; chosen for the capacity when absent."""
+
+
+class Block(Spec):
+    """Automatic refusal."""
+
+    above: Share | None = None
+    """Score that blocks; chosen from the costs when absent."""
+
+
+class Decision(Spec):
+    """From score to action."""
+
+    review: Review | None = Review()
+    """Null: nobody looks at cases."""
+    block: Block | None = Block(above=0.9)
+    """Null: nothing is refused by itself."""
+    explore: Share = 0.0
+    """Share of would-be blocked events that are let through, so that labels keep coming."""
+    fallback: Literal["allow", "review", "block"] = "allow"
+    """The answer when the model cannot give one in time."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Decision:
+        review = self.review.above if self.review else None
+        block = self.block.above if self.block else None
+        if review is not None and block is not None and review > block:
+            raise SpecError(f"expected at most block.above, {block:g}", "review", "above")
+        return self
+
+
+class Monitoring(Spec):
+    """Reference against current data, and the alerts on it."""
+
+    reference: Duration = Field(default=14 * DAY, gt=0)
+    """Data before the champion went live that current data are held against."""
+    current: Duration = Field(default=DAY, gt=0)
+    """Data of now."""
+    every: Duration = Field(default=DAY, gt=0)
+    """How often monitors look."""
+    alerts: tuple[AlertSpec, ...] = ()
+    """What wakes somebody up."""
+
+
+class Trigger(Spec):
+    """When to retrain: ``every 28d`` or ``on performance``."""
+
+    every: Duration | None = Field(default=None, gt=0)
+    """Distance between scheduled training jobs."""
+    on: str | None = None
+    """Kind of the alert that triggers; ``drift`` and ``alert`` stand for several kinds."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _phrase(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        match = re.match(r"^(every|on)\s+(\S+)$", value.strip())
+        if match is None:
+            raise ValueError(_PHRASES)
+        return {match[1]: match[2]}
+
+    @model_validator(mode="after")
+    def _one(self) -> Trigger:
+        if (self.every is None) == (self.on is None):
+            raise ValueError(_PHRASES)
+        known = ("drift", "alert", *ALERT_KINDS)
+        if self.on is not None and self.on not in known:
+            raise SpecError(
+                f"unknown trigger {self.on!r}, expected one of {', '.join(known)}", "on"
+            )
+        return self
+
+    def fires_on(self, kind: str) -> bool:
+        """Return whether an alert of this kind asks for training."""
+        return self.on in (kind, "alert") or (self.on == "drift" and kind in DRIFT_KINDS)
+
+
+_PHRASES = "expected `every 28d`, `on performance`, `on drift` or `on alert`"
+
+
+class Gate(Spec):
+    """What a challenger must show on mature labels before it may be promoted."""
+
+    metric: str | None = None
+    """Metric of the task; its primary one when absent."""
+    not_worse_by: float = Field(default=0.01, ge=0)
+    """Loss of the metric that is still accepted."""
+    calibration: bool = True
+    """Refuse a challenger that is calibrated worse."""
+    slices: tuple[str, ...] = ()
+    """Category columns on whose slices the metric must hold too."""
+    min_positives: int = Field(default=30, ge=0)
+    """Positives in the validation slice below which nobody can tell."""
+
+
+class Rollback(Spec):
+    """Going back to the former champion by itself."""
+
+    on: tuple[str, ...] = ()
+    """Objectives that must not break after a promotion."""
+    within: Duration = 2 * DAY
+    """How long after a promotion they are watched."""
+
+
+class Retraining(Spec):
+    """When to train, and what a challenger goes through. ``never`` stands for no triggers."""
+
+    when: tuple[Trigger, ...] = ()
+    """Triggers: ``every 28d``, ``on performance``, ``on drift``."""
+    cooldown: Duration = 5 * DAY
+    """Shortest distance between two training jobs."""
+    gate: Gate | None = Gate()
+    """Absent: every challenger is promoted."""
+    shadow: Duration = 2 * DAY
+    """How long a challenger scores beside the champion before it decides."""
+    canary: Share = 0.0
+    """Share of events that the challenger decides during its last shadow day."""
+    rollback: Rollback = Rollback()
+    """When the former champion comes back by itself."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _never(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            if value != "never":
+                raise ValueError("expected `never` or keys such as `when: [every 28d]`")
+            return {}
+        return value
+
+    @model_validator(mode="after")
+    def _canary_in_shadow(self) -> Retraining:
+        if self.canary and not self.shadow:
+            raise SpecError("a canary needs a shadow period, expected 0 or `shadow` > 0", "canary")
+        return self
+
+
+class Design(Spec):
+    """The learner's answer."""
+
+    title: str = ""
+    """A short name; the file's name when absent."""
+    ingest: Ingest = Ingest()
+    """The event log."""
+    pipeline: Pipeline = Pipeline()
+    """Workers and micro-batches."""
+    features: tuple[FeatureSpec, ...] = Field(min_length=1)
+    """What the model sees, declared once for training and serving."""
+    model: ModelSpec = ModelSpec()
+    """The model, how it is trained and calibrated."""
+    decision: Decision = Decision()
+    """From score to action."""
+    monitoring: Monitoring = Monitoring()
+    """Reference against current data, and the alerts on it."""
+    retraining: Retraining = Retraining()
+    """When to train, and what a challenger goes through. ``never`` stands for no triggers."""
+
+    @model_validator(mode="after")
+    def _distinct_features(self) -> Design:
+        seen = set[str]()
+        for position, feature in enumerate(self.features):
+            twice = sorted(seen.intersection(feature.names))
+            if twice:
+                raise SpecError(
+                    f"feature {twice[0]!r} is declared twice, expected distinct features",
+                    "features",
+                    position,
+                )
+            seen.update(feature.names)
+        return self
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Columns of the feature matrix, in order."""
+        return tuple(name for feature in self.features for name in feature.names)

@@ -1,0 +1,99 @@
+"""Binary classification with rare positives: scores in [0, 1], labels 0 or 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.task import metrics as m
+from sandbox.task.base import Task
+
+__all__ = ["BinaryTask"]
+
+Array = NDArray[Any]
+_AT_CAPACITY = {
+    "recall_at_capacity": m.recall_at_capacity,
+    "precision_at_capacity": m.precision_at_capacity,
+}
+_RANKING = {"pr_auc": m.pr_auc, "roc_auc": m.roc_auc}
+_PROBABILITY = {
+    "brier": m.brier,
+    "log_loss": m.log_loss,
+    "calibration_error": m.calibration_error,
+}
+
+
+class BinaryTask(Task):
+    """Binary classification, judged by ranking, calibration and what fits a review capacity."""
+
+    name = "binary"
+    primary = "recall_at_capacity"
+    gate_metric = "pr_auc"
+    metrics = (*_AT_CAPACITY, *_RANKING, *_PROBABILITY)
+    calibration_metrics = tuple(_PROBABILITY)
+    families = ("xgboost", "logistic_regression")
+
+    def measure(
+        self,
+        metrics: Sequence[str],
+        label: Array,
+        score: Array,
+        *,
+        day: NDArray[np.int64],
+        capacity: float,
+        weight: Array | None = None,
+    ) -> dict[str, float]:
+        """Return metrics against known labels; see `Task.measure`."""
+        self.check_metrics(metrics)
+        values = {}
+        for metric in metrics:
+            if metric in _AT_CAPACITY:
+                at_capacity = _AT_CAPACITY[metric]
+                values[metric] = at_capacity(label, score, day, capacity, weight)
+            else:
+                function = _RANKING.get(metric) or _PROBABILITY[metric]
+                values[metric] = function(label, score, weight)
+        return values
+
+    def estimate(
+        self, metrics: Sequence[str], score: Array, *, day: NDArray[np.int64], capacity: float
+    ) -> dict[str, float]:
+        """Return expected metrics when each row is positive with probability `score`.
+
+        Notes
+        -----
+        Confidence-based performance estimation (CBPE; NannyML, "Estimation of Performance of the
+        Monitored Model", 2022): a calibrated score is the expectation of the label, so scores
+        stand in for labels. For the ranking and capacity metrics it is the ratio of the expected
+        sums, such as ``sum(p in the top k) / sum(p)``; the expected Brier score is the mean of
+        ``p (1 - p)`` and the expected log loss the mean entropy.
+
+        It follows a covariate shift, where the meaning of a score stays. It is *blind to concept
+        drift*: when P(label | features) changes, scores are no longer calibrated and the estimate
+        goes on saying what used to be true. How far off calibration is, scores cannot tell about
+        themselves: `calibration_error` is NaN.
+        """
+        self.check_metrics(metrics)
+        p = np.asarray(score, dtype=np.float64)
+        ranked = [name for name in metrics if name in _AT_CAPACITY or name in _RANKING]
+        expected = self.measure(ranked, p, p, day=day, capacity=capacity)
+        expected["brier"] = float(np.mean(p * (1.0 - p))) if len(p) else np.nan
+        expected["log_loss"] = m.log_loss(p, p)
+        return {name: expected.get(name, float("nan")) for name in metrics}
+
+    def higher_is_better(self, metric: str) -> bool:
+        """Return False for error measures, True for the rest."""
+        self.check_metrics([metric])
+        return metric not in _PROBABILITY
+
+    def score_edges(self) -> NDArray[np.float64]:
+        """Return 42 edges from 0 to 1, even in log-odds from 1:100,000 to 100,000:1.
+
+        Even steps in the score itself would put all but a handful of rows into the first bin.
+        """
+        log_odds = np.linspace(-5.0, 5.0, 41)[:-1] * np.log(10.0)
+        inner: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-log_odds))
+        return np.concatenate(([0.0], inner, [1.0]))
