@@ -19,6 +19,7 @@ from sandbox.batch import Batch
 __all__ = [
     "AlertRecord",
     "IncidentRecord",
+    "LabRecord",
     "LiveState",
     "MetricTable",
     "ObjectiveResult",
@@ -234,6 +235,30 @@ class RunRecord:
         for name in ("objectives", "incidents", "alerts", "versions"):
             summary[name] = [_plain(asdict(item)) for item in getattr(self, name)]
         return summary
+
+
+@dataclass(frozen=True)
+class LabRecord:
+    """What a laboratory measured, as plain data: JSON gives back the same."""
+
+    kind: str
+    """``imbalance`` or ``detectors``."""
+    title: str
+    command: str
+    """What was typed, so that the same can be measured again."""
+    facts: tuple[str, ...]
+    """What was measured, and on what: sentences."""
+    lesson: tuple[str, ...]
+    """What the numbers say: sentences, written from `rows`."""
+    rows: tuple[dict[str, str | float | None], ...]
+    notes: tuple[str, ...] = ()
+    """What limits the numbers."""
+    curves: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    """Named tables for plots."""
+
+    def summary(self) -> dict[str, Any]:
+        """Return everything but the curves, as JSON knows it."""
+        return {name: value for name, value in _plain(asdict(self)).items() if name != "curves"}
 
 
 def _plain(value: Any) -> Any:

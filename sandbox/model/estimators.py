@@ -24,8 +24,8 @@ Matrix = NDArray[np.float32]
 Floats = NDArray[np.float64]
 Files = Mapping[str, bytes]
 _THREADS = 1
-_MANY_ROWS = 4096
-_MANY_TRAINING_ROWS = 30_000
+"""One thread: results then depend on no machine's number of cores, and on a busy machine two threads
+that wait for each other take longer than one."""
 
 
 class Estimator(Protocol):
@@ -56,9 +56,6 @@ class Trees:
         """Return scores, shape (n,); each row's score is the same in whatever batch it comes."""
         if len(features) == 0:
             return np.empty(0)
-        # A second thread halves 2 ms on an idle machine; on a busy one the two wait for each other
-        # and a small batch takes 20 ms and more.
-        self.booster.set_param({"nthread": 1 if len(features) <= _MANY_ROWS else _THREADS})
         return np.asarray(self.booster.inplace_predict(features), dtype=np.float64)
 
     def files(self) -> dict[str, bytes]:
@@ -163,8 +160,6 @@ def _load_bag(files: Files) -> Bag:
 
 
 def _fit_trees(spec: XGBoost, data: Resampled, seed: int) -> Trees:
-    # Two threads that wait for each other on a busy machine lose more than they win on few rows.
-    threads = _THREADS if len(data.label) > _MANY_TRAINING_ROWS else 1
     params: dict[str, Any] = {
         "objective": "binary:logistic",
         "max_depth": spec.depth,
@@ -175,7 +170,7 @@ def _fit_trees(spec: XGBoost, data: Resampled, seed: int) -> Trees:
         "lambda": spec.l2,
         "tree_method": spec.tree_method,
         "scale_pos_weight": data.positive_weight,
-        "nthread": threads,
+        "nthread": _THREADS,
         "seed": seed % 2**31,
         "verbosity": 0,
     }
@@ -184,7 +179,7 @@ def _fit_trees(spec: XGBoost, data: Resampled, seed: int) -> Trees:
     if spec.base_score is not None:
         params["base_score"] = spec.base_score
     matrix = xgb.QuantileDMatrix if spec.tree_method == "hist" else xgb.DMatrix
-    training = matrix(data.features, label=data.label, nthread=threads)
+    training = matrix(data.features, label=data.label, nthread=_THREADS)
     return Trees(xgb.train(params, training, num_boost_round=spec.trees))
 
 

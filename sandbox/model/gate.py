@@ -17,7 +17,7 @@ from sandbox.task import Task
 
 __all__ = ["Comparison", "GateVerdict", "compare", "judge"]
 
-REPLICATES = 200
+REPLICATES = 100
 CALIBRATION_SLACK = 0.05
 """Relative loss of the calibration metric that is noise rather than news."""
 BLOCK_GROWTH = 2.0
@@ -170,7 +170,7 @@ def compare(
 ) -> Comparison:
     """Measure challenger and champion on the same rows, with a paired bootstrap of rows.
 
-    Each of 200 replicates draws as many rows with replacement and measures both models on them;
+    Each of 100 replicates draws as many rows with replacement and measures both models on them;
     the interval runs from the 5th to the 95th percentile of the difference (Efron and Tibshirani,
     1993). `rows` is a mask of shape (n,); None takes all. NaN where a model cannot be measured.
     """

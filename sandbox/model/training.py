@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -167,20 +168,21 @@ def refit(trained: Trained, data: TrainingData, model: ModelSpec, *, seed: int) 
     The newest mature week is the most like what comes next; it has done its service as a judge.
     Calibrator and cut-offs stay as they were chosen on rows the candidate had not seen (a
     closed-form correction follows the new class ratio). Offline metrics stay those of the
-    candidate: the refitted model has no unseen mature rows left to be measured on.
+    candidate: the refitted model has no unseen mature rows left to be measured on. The baseline is
+    not fitted again: it decides nothing.
     """
     version = trained.version
     window = version.window
     mask = window.training_rows(data.event_time) | window.validation_rows(data.event_time)
     rows = data.rows(mask)
-    fitted, baseline = _fit_both(model, rows, _rng(seed, version.number))
+    rng = _rng(seed, version.number)
+    fitted = fit(model.champion, model.imbalance, model.ratio, rows.features, rows.label, rng)
     calibrator = version.scorer.calibrator
     if model.calibration == "closed_form":
         calibrator = fit_calibrator("closed_form", rows.label, rows.label, fitted.odds_factor)
     return replace(
         version,
         scorer=Scorer(fitted.estimator, calibrator),
-        baseline=baseline,
         rows=len(rows.label),
         positives=rows.positives,
         refitted=True,
@@ -216,9 +218,13 @@ def _rng(seed: int, number: int) -> np.random.Generator:
 def _fit_both(
     model: ModelSpec, rows: TrainingData, rng: np.random.Generator
 ) -> tuple[Fitted, Scorer]:
-    fitted = fit(model.champion, model.imbalance, model.ratio, rows.features, rows.label, rng)
-    baseline = fit(_BASELINE, "none", model.ratio, rows.features, rows.label, rng)
-    return fitted, Scorer(baseline.estimator, Identity())
+    own, other = rng.spawn(2)
+    with ThreadPoolExecutor(1) as aside:  # the two fits know nothing of each other
+        baseline = aside.submit(
+            fit, _BASELINE, "none", model.ratio, rows.features, rows.label, other
+        )
+        fitted = fit(model.champion, model.imbalance, model.ratio, rows.features, rows.label, own)
+        return fitted, Scorer(baseline.result().estimator, Identity())
 
 
 def _slices(

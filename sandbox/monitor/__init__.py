@@ -3,7 +3,7 @@
 from sandbox.monitor.alerts import AlertEngine, AlertTask, QualityWindow
 from sandbox.monitor.binning import Binner
 from sandbox.monitor.data_quality import dead_letter_shares, missing_shares
-from sandbox.monitor.detectors import DETECTORS, Change, Detector
+from sandbox.monitor.detectors import DETECTORS, Change, Detector, river_detector
 from sandbox.monitor.distances import expected_psi, js, ks, psi
 from sandbox.monitor.drift import DISTANCES, DriftMonitor
 from sandbox.monitor.ledger import CostLedger, Money, cost_of
@@ -43,4 +43,5 @@ __all__ = [
     "matured_labels",
     "missing_shares",
     "psi",
+    "river_detector",
 ]

@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike
 
 from sandbox.errors import UsageError, suggest
 
-__all__ = ["DETECTORS", "Change", "Detector", "binary_only"]
+__all__ = ["DETECTORS", "Change", "Detector", "binary_only", "river_detector"]
 
 _WARM_UP = 100
 _MEMORY = 100
@@ -64,6 +64,15 @@ DETECTORS = tuple(_KINDS)
 def binary_only(name: str) -> bool:
     """Return whether a detector takes only streams of 0 and 1, 1 being an error."""
     return _KINDS[name].binary
+
+
+def river_detector(name: str) -> Any:
+    """Return River's own detector of that name with River's defaults, for comparison.
+
+    Where it samples it gets a fixed seed. Its state after a change is River's affair too.
+    """
+    kind = _KINDS[name]
+    return getattr(importlib.import_module(kind.module), kind.cls)(**dict(kind.settings))
 
 
 @dataclass(frozen=True)

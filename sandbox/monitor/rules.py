@@ -7,6 +7,7 @@ last, and how often to say so, is the alert engine's affair.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -33,6 +34,9 @@ Baselines = Mapping[tuple[str, str], "Baseline"]
 _NOISE = 2.0
 _DAY = 86400.0
 _TOLERANCE = 1e-9
+_FIRST_LOOKS = 7
+_LEVEL_LOOKS = 56
+"""Looks that make the usual level; monitors look once a day."""
 
 
 @dataclass(frozen=True)
@@ -147,16 +151,17 @@ class InvalidRule:
 
 
 class QualityRule:
-    """A quality metric that has become worse by a share of its baseline.
+    """A quality metric that has become worse by a share of its usual level.
 
-    Only windows wholly after the champion's promotion count. The baseline of a metric is its value
-    over the first full window; until that is there, the value given to `reset` (validation), and
-    where none was given the rule is silent. A first window that itself breaks the rule is not
-    taken as a baseline.
+    The usual level is the mean over the looks of the last eight weeks at which the rule held; a
+    look that breaks it does not lower the level. It belongs to the system, not to one version of
+    the model: a promotion does not erase it, so what labels say about the former champion's last
+    weeks is still heard. Until a week of full windows has been seen the rule is silent, unless
+    `reset` was given a value (validation) to begin with.
 
-    The rule is broken when the loss exceeds both `drop` times the baseline and two standard errors
-    of the difference (binomial, from the few positives; see `QualityPoint.standard_error`). For
-    metrics of which less is better no standard error is known and the share alone decides.
+    The rule is broken when the loss exceeds both `drop` times the level and two standard errors
+    (binomial, from the few positives; see `QualityPoint.standard_error`). For metrics of which
+    less is better no standard error is known and the share alone decides.
 
     Parameters
     ----------
@@ -165,7 +170,7 @@ class QualityRule:
     metrics
         Their names, and whether more of each is better.
     drop
-        Share of the baseline.
+        Share of the level.
     window, maturity
         Which points to look at [s].
     """
@@ -178,14 +183,15 @@ class QualityRule:
         self._view, self._better, self._drop = view, dict(metrics), drop
         self._window = window / _DAY
         self._maturity = maturity / _DAY if view == "observed" else 0.0
-        self.reset(-math.inf, {})
+        self._usual: dict[str, deque[float]] = {
+            metric: deque(maxlen=_LEVEL_LOOKS) for metric in self._better
+        }
+        self._given: dict[str, Baseline] = {}
 
     def reset(self, day: float, baselines: Baselines) -> None:
-        """Start over with a champion promoted on `day`."""
-        self._since = day
+        """Take validation values to begin with; what was observed stays."""
         given = {metric: baselines.get((self._view, metric)) for metric in self._better}
-        self._baselines = {metric: baseline for metric, baseline in given.items() if baseline}
-        self._waiting = set(self._better)
+        self._given |= {metric: baseline for metric, baseline in given.items() if baseline}
 
     def read(self, signals: Signals) -> list[Reading]:
         """Return the metrics that dropped."""
@@ -196,9 +202,8 @@ class QualityRule:
             reading = self._judge(point)
             if reading:
                 readings.append(reading)
-            elif point.full and point.metric in self._waiting:
-                self._waiting.discard(point.metric)
-                self._baselines[point.metric] = Baseline(point.value, point.standard_error)
+            elif point.full:
+                self._usual[point.metric].append(point.value)
         return readings
 
     def _concerns(self, point: QualityPoint) -> bool:
@@ -207,25 +212,30 @@ class QualityRule:
             and point.metric in self._better
             and math.isclose(point.window, self._window)
             and math.isclose(point.maturity, self._maturity)
-            and point.from_day >= self._since - _TOLERANCE
             and not math.isnan(point.value)
         )
 
+    def _level(self, metric: str) -> Baseline | None:
+        usual = self._usual[metric]
+        if len(usual) >= _FIRST_LOOKS:
+            return Baseline(sum(usual) / len(usual))
+        return self._given.get(metric)
+
     def _judge(self, point: QualityPoint) -> Reading | None:
-        baseline = self._baselines.get(point.metric)
-        if baseline is None or baseline.value == 0:
+        level = self._level(point.metric)
+        if level is None or level.value == 0:
             return None
         better = self._better[point.metric]
-        loss = baseline.value - point.value if better else point.value - baseline.value
-        noise = _NOISE * math.hypot(point.standard_error, baseline.standard_error) if better else 0
-        allowed = max(self._drop * abs(baseline.value), noise)
+        loss = level.value - point.value if better else point.value - level.value
+        noise = _NOISE * math.hypot(point.standard_error, level.standard_error) if better else 0
+        allowed = max(self._drop * abs(level.value), noise)
         if loss <= allowed + _TOLERANCE:
             return None
-        threshold = baseline.value - allowed if better else baseline.value + allowed
-        share = loss / abs(baseline.value)
+        threshold = level.value - allowed if better else level.value + allowed
+        share = loss / abs(level.value)
         text = (
             f"{self._view} {point.metric} of day {point.from_day:.0f} to {point.to_day:.0f} is "
-            f"{point.value:.3g}, {share:.0%} worse than {baseline.value:.3g}"
+            f"{point.value:.3g}, {share:.0%} worse than {level.value:.3g}"
         )
         return Reading(point.metric, point.value, threshold, share, text)
 

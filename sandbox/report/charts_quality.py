@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from sandbox.report.markup import safe_label
 from sandbox.report.numbers import clip, day, days_between, join, number, quality, words
 from sandbox.report.theme import incident_colour
 
-__all__ = ["calibration", "quality_charts", "scores_by_week", "timeline",
+__all__ = ["calibration", "quality_charts", "reliability", "scores_by_week", "timeline",
            "truth_charts"]  # fmt: skip
 
 STYLES: dict[str, dict[str, Any]] = {
@@ -243,6 +244,11 @@ def calibration(record: RunRecord) -> Chart | None:
     """Return reliability curves, one for each version, on log axes since positives are rare."""
     found = {k.removeprefix("calibration").strip(): v for k, v in record.histograms.items()
              if k.startswith("calibration")}  # fmt: skip
+    return reliability(found)
+
+
+def reliability(found: Mapping[str, Mapping[str, Sequence[float]]]) -> Chart | None:
+    """Return reliability curves by name: `mean_score`, `share_positive` and `count` of bins."""
     traces, keys, ratios, low = [], [], [], 1.0
     for order, (name, curve) in enumerate(found.items()):
         mean, real = np.array(curve["mean_score"]), np.array(curve["share_positive"])

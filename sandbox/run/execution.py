@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -98,8 +99,8 @@ class VirtualRun:
                 self.plane.between(
                     incident.start,
                     incident.end,
-                    lambda now, n=name, f=incident.stack: self.stack.set_fault(n, f, now),
-                    lambda now, n=name: self.stack.clear_fault(n, now),
+                    partial(self.stack.set_fault, name, incident.stack),
+                    partial(self.stack.clear_fault, name),
                 )
 
     def _schedule_training(self, end: float) -> None:

@@ -59,7 +59,7 @@ def _describe(
 ) -> IncidentRecord:
     start = incident.start / DAY
     end = None if np.isinf(incident.end) else incident.end / DAY
-    before = _mean(values[(days > start - 2 * window) & (days <= start)])
+    before = _former_level(record.versions, days, values, start, window)
     span = (days > start) & (days <= horizon)
     worst = float(np.nanmin(values[span])) if np.isfinite(values[span]).any() else None
     last = _mean(values[days > record.days - window])
@@ -88,6 +88,16 @@ def _describe(
         hurt=hurt,
         lesson=lesson,
     )
+
+
+def _former_level(
+    versions: Sequence[VersionRecord], days: Floats, values: Floats, start: float, window: float
+) -> float | None:
+    """Return the level before onset: two windows, or what the champion of the time has shown."""
+    promoted = [v.promoted_day for v in versions if v.promoted_day and v.promoted_day <= start]
+    since = max(start - 2 * window, max(promoted, default=0.0) + window)
+    level = _mean(values[(days >= since) & (days <= start)])
+    return _mean(values[days <= start][-1:]) if level is None else level
 
 
 def _mean(values: Floats) -> float | None:

@@ -1,8 +1,9 @@
-"""Champion, challenger, and what became of every version: train, judge, shadow, promote, roll back."""
+"""Champion, challenger, and what became of every version: train, judge, promote, roll back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -218,9 +219,7 @@ class Lifecycle:
             slice_names={name: columns[name].values for name in self._slices()},
         )
 
-    def _add(
-        self, trained: Trained, data: TrainingData, now: float, verdict: GateVerdict
-    ) -> int:
+    def _add(self, trained: Trained, data: TrainingData, now: float, verdict: GateVerdict) -> int:
         """Keep a version (fitted again on all its data if it may serve) and write its record."""
         model, version = self._prepared.design.model, trained.version
         if verdict.passed and model.training.refit:
@@ -252,5 +251,5 @@ class Lifecycle:
     def _record(self, number: int) -> VersionRecord:
         return self.records[number - 1]
 
-    def _amend(self, number: int, **changes: float | bool | tuple[str, ...] | None) -> None:
+    def _amend(self, number: int, **changes: Any) -> None:
         self.records[number - 1] = replace(self.records[number - 1], **changes)

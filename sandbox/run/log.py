@@ -1,4 +1,4 @@
-"""The decision log: one row for every event that was answered, with the features it was answered on.
+"""The decision log: one row for every answered event, with the features it was answered on.
 
 Training data are made from this log joined with the labels known by then, so training and serving
 cannot skew (Google's Rules of ML, rule 29).

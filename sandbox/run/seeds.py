@@ -16,6 +16,9 @@ __all__ = ["stream"]
 def stream(seed: int, *names: str | int) -> np.random.Generator:
     """Return the generator of the stream `names` under `seed`.
 
+    Other names give another stream, but for zeros at the end, which NumPy's seeding ignores:
+    do not use both ``("x",)`` and ``("x", 0)``.
+
     Examples
     --------
     >>> float(stream(7, "world", 3).random()) == float(stream(7, "world", 3).random())

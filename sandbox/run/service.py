@@ -144,9 +144,7 @@ class Service:
         self, block: Block, model: Serving | None, answered: NDArray[np.bool_] | None
     ) -> Decided:
         labels = self._feed.due(block.start)
-        decided = self._pipeline.process(
-            block.observed, labels, serving=model, answered=answered
-        )
+        decided = self._pipeline.process(block.observed, labels, serving=model, answered=answered)
         self._refused.append(decided.dead["reason"])
         return decided
 
@@ -239,7 +237,8 @@ class Service:
         self.counts["review_overflow"] = self._queue.overflow
         self._today["reviews", "worked"] = float(self.worked_today)
         self._today["reviews", "overflow"] = float(overflow)
-        self._today["positive_rate", "oracle"] = 1.0 - float(negative.mean()) if len(negative) else 0
+        positive = 1.0 - float(negative.mean()) if len(negative) else 0.0
+        self._today["positive_rate", "oracle"] = positive
         self._today["negatives_blocked", ""] = refused / max(int(negative.sum()), 1)
         self._accepted_today = int((self.log.column("dead")[rows] == 0).sum())
 

@@ -6,6 +6,7 @@ under the same seed meet exactly the same events whatever they do in between.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,9 @@ from sandbox.world import (
     DataFaultEngine,
     KnobCurves,
     LoadCurve,
+    blamed_on,
     build_world,
+    check_events,
     label_times,
     sample_arrivals,
 )
@@ -46,20 +49,30 @@ class Block:
 class Traffic:
     """The world of a run under one seed.
 
+    Parameters
+    ----------
+    prepared
+        Scenario, world, incidents and seed.
+    thorough
+        Hold every block of events against the schema, not only the first.
+
     Raises
     ------
     UsageError
         If the world's parameters or the incidents do not fit the world.
     """
 
-    def __init__(self, prepared: Prepared) -> None:
+    def __init__(self, prepared: Prepared, *, thorough: bool = False) -> None:
         scenario, seed = prepared.scenario, prepared.seed
         self._scenario, self._seed = scenario, seed
         self._last_id = -1
-        self._where = str(prepared.folder / "world.py")
+        self._file = prepared.folder / "world.py"
         place = str(prepared.folder / "scenario.yaml")
         world_class, start = prepared.world_class, scenario.start_time
-        self.world = build_world(world_class, scenario.world, stream(seed, "population"), place)
+        self._conforms, self._thorough = False, thorough
+        with self._author():
+            rng = stream(seed, "population")
+            self.world = build_world(world_class, scenario.world, rng, place)
         faults = [i.stack for i in prepared.incidents.values() if i.stack]
         self._curve = LoadCurve(scenario.load, start, stream(seed, "bursts"), faults)
         self._calm = LoadCurve(scenario.load, start, stream(seed, "bursts"))
@@ -67,7 +80,7 @@ class Traffic:
         self._faults = DataFaultEngine(prepared.incidents, scenario.event, start)
 
     def full_rate(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the full-scale rate [events/s] at `times` [s since day 0], load spikes left out."""
+        """Return the full-scale rate [events/s] at `times` [s since day 0], without load spikes."""
         return self._calm.rate(times + self._scenario.start_time)
 
     def block(self, index: int) -> Block:
@@ -75,25 +88,48 @@ class Traffic:
         scenario, seed = self._scenario, self._seed
         start = index * BLOCK
         epoch = scenario.start_time + start
-        times = sample_arrivals(
-            self._curve, epoch, epoch + BLOCK, scenario.population, stream(seed, "arrivals", index)
-        )
-        knobs = self._knobs.values(times - scenario.start_time)
-        events = self.world.events(times, knobs, stream(seed, "events", index))
-        label_time = label_times(
-            events["event_time"],
-            events["label"],
-            scenario.labels,
-            stream(seed, "labels", index),
-            knobs["label_delay"],
-        )
-        truth = events.with_columns(label_time=label_time)
+        truth = self._truth(index, epoch)
         self._check_ids(truth[scenario.event.id])
-        observable = events.select((scenario.event.id, "event_time", *scenario.event.columns))
+        observable = truth.select((scenario.event.id, "event_time", *scenario.event.columns))
         observed = self._faults.apply(
             observable, epoch, epoch + BLOCK, stream(seed, "faults", index)
         )
         return Block(start, start + BLOCK, observed, truth)
+
+    def _truth(self, index: int, epoch: float) -> Batch:
+        """Return what happens in the block that begins at `epoch`, and when that is known."""
+        scenario, seed = self._scenario, self._seed
+        with self._author():
+            times = self.world.arrivals(epoch, epoch + BLOCK)
+        if times is None:
+            rng = stream(seed, "arrivals", index)
+            times = sample_arrivals(self._curve, epoch, epoch + BLOCK, scenario.population, rng)
+        knobs = self._knobs.values(times - scenario.start_time)
+        with self._author():
+            events = self.world.events(times, knobs, stream(seed, "events", index))
+        if not self._conforms:
+            self._check_events(events, times)
+        if "label_time" in events:
+            return events
+        label_time = label_times(
+            times, events["label"], scenario.labels, stream(seed, "labels", index),
+            knobs["label_delay"],
+        )  # fmt: skip
+        return events.with_columns(label_time=label_time)
+
+    def _author(self) -> AbstractContextManager[None]:
+        return blamed_on(self._file, "Mend the file; `sandbox check` looks at all of it.")
+
+    def _check_events(self, events: Batch, times: NDArray[np.float64]) -> None:
+        """Hold the events against the schema; mostly the first ones only, as it takes time."""
+        problems = check_events(events, times, self._scenario.event, type(self.world))
+        if problems:
+            raise UsageError(
+                "; ".join(problems),
+                where=str(self._file),
+                hint="`sandbox check` holds the world against its whole contract.",
+            )
+        self._conforms = len(events) > 0 and not self._thorough
 
     def _check_ids(self, ids: NDArray[np.int64]) -> None:
         if not len(ids):
@@ -101,7 +137,7 @@ class Traffic:
         if ids[0] <= self._last_id or (np.diff(ids) <= 0).any():
             raise UsageError(
                 f"{self._scenario.event.id} must ascend within and across blocks",
-                where=self._where,
+                where=str(self._file),
                 hint="Number the events in the order in which they happen.",
             )
         self._last_id = int(ids[-1])

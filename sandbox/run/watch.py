@@ -55,13 +55,17 @@ class Watch:
         )
         self.window, self._maturity = quality_window(prepared)
         self.capacity = design.decision.review.capacity * DAY if design.decision.review else 0.0
-        self._quality = self._monitor(task.metrics, self.window, self._maturity)
+        measured = dict.fromkeys((*task.watched, *scenario.objectives))
+        metrics = tuple(name for name in measured if name in task.metrics)
+        self._quality = self._monitor(metrics, self.window, self._maturity)
+        ours = (self.window, self._maturity)
         self._asked = [
             (w.view, self._monitor(w.metrics, w.window, w.maturity))
             for w in self._engine.quality_windows
-        ]
+            if not (w.window == ours[0] and set(w.metrics) <= set(metrics)
+                    and (w.view != "observed" or w.maturity == ours[1]))
+        ]  # fmt: skip
         self._drift: DriftMonitor | None = None
-        self._since = 0.0
 
     def new_champion(self, now: float) -> None:
         """Start over with a champion that went live at `now` [s since day 0]."""
@@ -71,12 +75,9 @@ class Watch:
         features = self._log.features[rows][valid]
         scores = self._log.column("score")[rows][valid]
         self._drift = DriftMonitor(self._names, features, scores, periods=self._periods)
-        self._since = now
         self._engine.reset_reference(now / DAY)
 
-    def look(
-        self, now: float, accepted: int, refused: NDArray[np.int8]
-    ) -> list[AlertRecord]:
+    def look(self, now: float, accepted: int, refused: NDArray[np.int8]) -> list[AlertRecord]:
         """Measure the day that ended at `now` [s since day 0] and return the alerts it raises.
 
         Parameters
@@ -118,12 +119,12 @@ class Watch:
 
     def _look_at_quality(self, now: float, epoch: float) -> list[QualityPoint]:
         log = self._recent(epoch)
-        for point in self._quality.observe(epoch, log):
+        points = self._quality.observe(epoch, log)
+        for point in points:
             if point.full:
                 self._metrics.add(point.to_day, point.metric, point.value, point.view)
-        points: list[QualityPoint] = []
         for view, monitor in self._asked:
-            points += monitor.observe(epoch, log, since=self._start + self._since, views=(view,))
+            points += monitor.observe(epoch, log, views=(view,))
         return points
 
     def _look_at_inputs(self, day: float, today: slice) -> dict[str, dict[str, float]]:
@@ -139,9 +140,7 @@ class Watch:
             self._metrics.add(day, "missing", share, subject)
         return distances
 
-    def _refused(
-        self, day: float, accepted: int, refused: NDArray[np.int8]
-    ) -> dict[str, float]:
+    def _refused(self, day: float, accepted: int, refused: NDArray[np.int8]) -> dict[str, float]:
         shares = dead_letter_shares(accepted, refused - 1, REASONS[1:])
         for reason, share in shares.items():
             if share > 0:

@@ -34,6 +34,8 @@ class Task(ABC):
     calibration_metrics: tuple[str, ...]
     """Those that depend on the level of scores, not on their order alone; the gate holds a
     challenger to the first. Empty where scores are no probabilities."""
+    watched: tuple[str, ...]
+    """Metrics measured every day; the others are measured when a model is trained."""
     families: tuple[str, ...]
     """Model families that can learn this task."""
 

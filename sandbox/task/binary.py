@@ -14,10 +14,7 @@ from sandbox.task.base import Task
 __all__ = ["BinaryTask"]
 
 Array = NDArray[Any]
-_AT_CAPACITY = {
-    "recall_at_capacity": m.recall_at_capacity,
-    "precision_at_capacity": m.precision_at_capacity,
-}
+_AT_CAPACITY = ("recall_at_capacity", "precision_at_capacity")
 _RANKING = {"pr_auc": m.pr_auc, "roc_auc": m.roc_auc}
 _PROBABILITY = {
     "brier": m.brier,
@@ -34,6 +31,7 @@ class BinaryTask(Task):
     gate_metric = "pr_auc"
     metrics = (*_AT_CAPACITY, *_RANKING, *_PROBABILITY)
     calibration_metrics = tuple(_PROBABILITY)
+    watched = ("recall_at_capacity", "precision_at_capacity", "pr_auc")
     families = ("xgboost", "logistic_regression")
 
     def measure(
@@ -49,14 +47,14 @@ class BinaryTask(Task):
         """Return metrics against known labels; see `Task.measure`."""
         self.check_metrics(metrics)
         values = {}
+        if any(metric in _AT_CAPACITY for metric in metrics):
+            both = m.at_capacity(label, score, day, capacity, weight)
+            values = dict(zip(_AT_CAPACITY, both, strict=True))
         for metric in metrics:
-            if metric in _AT_CAPACITY:
-                at_capacity = _AT_CAPACITY[metric]
-                values[metric] = at_capacity(label, score, day, capacity, weight)
-            else:
+            if metric not in _AT_CAPACITY:
                 function = _RANKING.get(metric) or _PROBABILITY[metric]
                 values[metric] = function(label, score, weight)
-        return values
+        return {metric: values[metric] for metric in metrics}
 
     def estimate(
         self, metrics: Sequence[str], score: Array, *, day: NDArray[np.int64], capacity: float

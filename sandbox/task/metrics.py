@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "at_capacity",
     "brier",
     "calibration_error",
     "log_loss",
@@ -121,8 +122,7 @@ def recall_at_capacity(
     ...                    np.array([1, 1, 2, 2]), capacity=1)
     0.3333333333333333
     """
-    found, _, positives = _at_capacity(label, score, period, capacity, weight)
-    return found / positives if positives > 0 else float("nan")
+    return at_capacity(label, score, period, capacity, weight)[0]
 
 
 def precision_at_capacity(
@@ -133,8 +133,17 @@ def precision_at_capacity(
     A period with fewer rows than `capacity` counts the rows it has. NaN without positives, as
     then nothing could have been found.
     """
+    return at_capacity(label, score, period, capacity, weight)[1]
+
+
+def at_capacity(
+    label: Array, score: Array, period: Array, capacity: float, weight: Array | None = None
+) -> tuple[float, float]:
+    """Return `recall_at_capacity` and `precision_at_capacity`, which share a sort."""
     found, cases, positives = _at_capacity(label, score, period, capacity, weight)
-    return found / cases if positives > 0 and cases > 0 else float("nan")
+    if positives <= 0:
+        return float("nan"), float("nan")
+    return found / positives, found / cases if cases > 0 else float("nan")
 
 
 def _curve(label: Array, score: Array, weight: Array | None) -> tuple[Floats, Floats]:
@@ -178,7 +187,8 @@ def _at_capacity(
 def _small(period: Array) -> Array:
     """Periods as 16-bit integers where they fit: NumPy then sorts them in linear time."""
     since_first = np.asarray(period) - np.min(period)
-    return since_first.astype(np.uint16) if since_first.max() < 2**16 else since_first
+    small: Array = since_first.astype(np.uint16) if since_first.max() < 2**16 else since_first
+    return small
 
 
 def _bins(

@@ -15,6 +15,7 @@ from sandbox.world.faults import DataFaultEngine
 from sandbox.world.knobs import LABEL_DELAY, KnobCurves
 from sandbox.world.labels import after_decision, label_times, sample_delays
 from sandbox.world.load import Catalogue, build_world, load_world_class
+from sandbox.world.mistakes import blamed_on
 from sandbox.world.recorded import RecordedWorld
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Spec",
     "World",
     "after_decision",
+    "blamed_on",
     "build_world",
     "check_events",
     "label_times",

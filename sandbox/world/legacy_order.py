@@ -53,9 +53,7 @@ def quicksort_order(values: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 @compiled
-def _partition(
-    values: NDArray[np.int64], order: NDArray[np.int64], low: int, high: int
-) -> int:
+def _partition(values: NDArray[np.int64], order: NDArray[np.int64], low: int, high: int) -> int:
     """Put a pivot in its place, nothing greater before it and nothing less after it."""
     middle = low + ((high - low) >> 1)
     if values[order[middle]] < values[order[low]]:

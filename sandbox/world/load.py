@@ -17,14 +17,9 @@ from pydantic import ValidationError
 from sandbox.errors import UsageError, suggest
 from sandbox.spec.base import Spec
 from sandbox.world.contract import World
+from sandbox.world.mistakes import MISTAKES, line_in
 
 __all__ = ["Catalogue", "build_world", "load_world_class"]
-
-_MISTAKES = (
-    SyntaxError, ImportError, NameError, AttributeError, TypeError, ValueError, LookupError,
-    ArithmeticError, AssertionError, OSError, RuntimeError,
-)  # fmt: skip
-"""What an author's own module may raise at import."""
 
 
 class Catalogue:
@@ -163,23 +158,11 @@ def _import(file: Path) -> ModuleType:
     sys.modules[name] = module  # pydantic resolves annotations through it
     try:
         spec.loader.exec_module(module)
-    except _MISTAKES as error:
+    except MISTAKES as error:
         del sys.modules[name]
         raise UsageError(
             f"world.py does not import: {type(error).__name__}: {error}",
-            where=f"{file}:{_line(error, file)}",
+            where=f"{file}:{line_in(error, file) or 1}",
             hint="Mend the file; `python world.py` shows the whole traceback.",
         ) from error
     return module
-
-
-def _line(error: BaseException, file: Path) -> int:
-    """Return the last line of `file` on the way to the error."""
-    if isinstance(error, SyntaxError) and error.lineno:
-        return error.lineno
-    line, trace = 1, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(file):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line

@@ -57,11 +57,11 @@ class FraudParams(Spec):
     """Share of payments that are fraud on an ordinary day."""
     travel: Share = 0.04
     """Share of card-present payments away from home."""
-    compromised: int = Field(default=7, ge=1, le=1000)
+    compromised: int = Field(default=14, ge=1, le=1000)
     """Skimmed terminals at any time."""
     compromised_for: Duration = 28 * DAY
     """How long a terminal stays skimmed."""
-    stolen: int = Field(default=6, ge=1, le=1000)
+    stolen: int = Field(default=12, ge=1, le=1000)
     """Stolen cards in use at any time."""
     stolen_for: Duration = 14 * DAY
     """How long a stolen card stays in use."""

@@ -25,7 +25,7 @@ def evidence(seed: int = 0) -> Evidence:
     def probability(margin: np.ndarray, rate: float) -> np.ndarray:
         odds = np.exp(margin)
         scale = rate / odds.mean()
-        return odds * scale / (1 + odds * scale)
+        return np.asarray(odds * scale / (1 + odds * scale))
 
     good = probability(1.5 * x[0] + 1.2 * x[1] + 1.0 * x[2], 0.02)
     fair = probability(1.5 * x[0] + 1.2 * x[1], 0.02)
