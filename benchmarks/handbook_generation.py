@@ -72,7 +72,7 @@ def looped_world(sizes: Sizes) -> Batch:
     customers, terminals, seconds, amounts = (np.array(c) for c in zip(*rows, strict=True))
     order = seconds.astype("datetime64[s]").argsort(kind="quicksort")
     log = [values[order] for values in (customers, terminals, seconds, amounts)]
-    mechanism = loop_frauds(*log, sizes)
+    mechanism = loop_frauds(log, sizes)
     names = ("customer_id", "terminal_id", "event_time", "amount")
     columns = dict(zip(names, log, strict=True)) | {"mechanism": mechanism}
     return Batch(columns | {"event_time": START + columns["event_time"]})
@@ -95,13 +95,9 @@ def payments_of_a_day(
     return rows
 
 
-def loop_frauds(
-    customer: NDArray[Any],
-    terminal: NDArray[Any],
-    second: NDArray[Any],
-    amount: NDArray[Any],
-    sizes: Sizes,
-) -> NDArray[np.int8]:
+def loop_frauds(log: list[NDArray[Any]], sizes: Sizes) -> NDArray[np.int8]:
+    """Return the mechanism of each payment, and change the amounts in the log."""
+    customer, terminal, second, amount = log
     day = second // DAY
     mechanism = np.where(amount > 220, 1, 0).astype(np.int8)
     for start in range(sizes["days"] - 1):
@@ -126,7 +122,7 @@ def engine_features(plan: FeaturePlan, events: Batch) -> NDArray[np.float32]:
 
 def pandas_features(events: Batch) -> NDArray[np.float64]:
     """Return the 15 inputs in the order of design.yaml, each group rolled by itself."""
-    import pandas as pd
+    import pandas as pd  # type: ignore[import-untyped,unused-ignore]
 
     names = ("customer_id", "terminal_id", "amount", "label")
     frame = pd.DataFrame({name: events[name] for name in names})

@@ -73,9 +73,10 @@ def render(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = [
         "# The fraud scenario on five seeds",
         "",
-        "Made by `python benchmarks/seeds.py --write`; 120 days a run, the scenario's own timeline:",
-        "a ring of card testers from day 45, a harmless new segment of customers from day 72, cents",
-        "instead of dollars on days 100 to 102. Recall is the oracle's recall at 100 reviews a day.",
+        "Made by `python benchmarks/seeds.py --write`; 120 days a run, the scenario's own",
+        "timeline: a ring of card testers from day 45, a harmless new segment of customers from",
+        "day 72, cents instead of dollars on days 100 to 102. Recall is the oracle's recall at 100",
+        "reviews a day.",
         "",
         "## The attack: concept drift",
         "",
@@ -123,13 +124,13 @@ def _conclusions(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -
         "## What holds",
         "",
         f"- The attack cuts recall by more than 30 % on {fell} of {n} seeds.",
-        f"- An alert follows its onset on {alert} of {n}; there is at most one alert in the 45 days "
-        f"before it on {quiet} of {n}.",
-        f"- The reference design ends at 90 % of the former recall or more on {back} of {n}; without "
-        f"retraining recall stays below that on {stuck} of {n}.",
+        f"- An alert follows its onset on {alert} of {n}; there is at most one alert in the 45 "
+        f"days before it on {quiet} of {n}.",
+        f"- The reference design ends at 90 % of the former recall or more on {back} of {n}; "
+        f"without retraining recall stays below that on {stuck} of {n}.",
         f"- Retraining saves {min(saved):,} to {max(saved):,} USD in the simulated slice.",
-        f"- The new segment raises an input-drift alert on {drift} of {n} while the worst week keeps "
-        f"85 % of the recall or more on {held} of {n}.",
+        f"- The new segment raises an input-drift alert on {drift} of {n} while the worst week "
+        f"keeps 85 % of the recall or more on {held} of {n}.",
     ]
 
 

@@ -50,6 +50,11 @@ class MetricTable:
         """Append one point."""
         self._points.setdefault((metric, series), []).append((day, float(value)))
 
+    def extend(self, days: Floats, metric: str, values: Floats, series: str = "") -> None:
+        """Append points to one line; both arrays have shape (n,)."""
+        points = zip(days.tolist(), values.tolist(), strict=True)
+        self._points.setdefault((metric, series), []).extend(points)
+
     def series(self, metric: str, series: str = "") -> tuple[Floats, Floats]:
         """Return (days, values) of one line; empty arrays where it was never written."""
         points = np.array(self._points.get((metric, series), []), dtype=np.float64).reshape(-1, 2)

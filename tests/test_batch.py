@@ -48,6 +48,17 @@ def test_no_columns_is_no_rows() -> None:
     assert Batch({}).names == ()
 
 
+def test_rows_that_were_picked_are_read_only_too(batch: Batch) -> None:
+    picked = batch.take(np.array([True, False, True]))
+    assert picked["id"].tolist() == [30, 20] and len(picked) == 2
+    for part in (picked, batch.take(np.array([2])), batch.slice(0, 2), batch.select(["id"])):
+        with pytest.raises(ValueError, match="read-only"):
+            part["id"][0] = 1
+    with pytest.raises(IndexError):
+        batch.take(np.array([True, False]))
+    assert len(batch.drop("time", "id")) == 0
+
+
 def test_select_drop_with_columns(batch: Batch) -> None:
     assert batch.select(["id"]).names == ("id",)
     assert batch.select(["id", "time"]).names == ("id", "time")

@@ -29,6 +29,19 @@ def objective(passed: bool | None, measured: float | None = 0.5) -> ObjectiveRes
     return ObjectiveResult("recall", "at least 0.6", measured, "50 %", passed, "recall, days 0-90")
 
 
+def test_many_points_at_once_are_the_same_as_one_by_one() -> None:
+    one, many = MetricTable(), MetricTable()
+    days, values = np.array([1.0, 1.5]), np.array([3.0, np.nan])
+    one.add(0.5, "lag", 9.0)
+    many.add(0.5, "lag", 9.0)
+    for day, value in zip(days, values, strict=True):
+        one.add(float(day), "lag", float(value))
+    many.extend(days, "lag", values)
+    for a, b in zip(one.series("lag"), many.series("lag"), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert all(type(day) is float for day, *_ in many.rows())
+
+
 def test_table_keeps_lines_apart() -> None:
     table = MetricTable()
     table.add(1, "recall", 0.5, "oracle")

@@ -90,10 +90,13 @@ def atomic_directory(path: Path) -> Iterator[Path]:
             yield hidden
             _flush(hidden)
             os.rename(hidden, path)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(hidden, ignore_errors=True)
             if path.is_dir() and not any(path.iterdir()):
                 path.rmdir()
+            if isinstance(error, OutputError):  # say the place that the user knows
+                error.where = error.where.replace(str(hidden), str(path))
+                error.args = (error.line(),)
             raise
         _sync(path.parent)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sandbox import __version__
-from sandbox.cli import author, browse, simulate
+from sandbox.cli import author, browse, laboratory, simulate
 
 __all__ = ["app"]
 
@@ -48,5 +48,7 @@ app.command("list")(browse.list_scenarios)
 app.command("show")(browse.show)
 app.command("run")(simulate.run)
 app.command("compare")(simulate.compare)
+app.command("train")(laboratory.train)
+app.command("detectors")(laboratory.detectors)
 app.command("check")(author.check)
 app.command("new")(author.new)

@@ -24,8 +24,8 @@ Matrix = NDArray[np.float32]
 Floats = NDArray[np.float64]
 Files = Mapping[str, bytes]
 _THREADS = 1
-"""One thread: results then depend on no machine's number of cores, and on a busy machine two threads
-that wait for each other take longer than one."""
+"""One thread: results then depend on no machine's number of cores, and on a busy machine two
+threads that wait for each other take longer than one."""
 
 
 class Estimator(Protocol):

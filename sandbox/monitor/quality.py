@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.batch import Batch
+from sandbox.task.ranking import falling_order
 
 __all__ = ["VIEWS", "QualityMonitor", "QualityPoint", "QualityTask", "known_labels"]
 
@@ -249,22 +250,6 @@ def _between(log: Batch, begin: float, end: float, now: float) -> Batch:
 def _ranked(rows: Batch) -> Batch:
     """Return rows by falling score, equal ones in order of arrival.
 
-    Ranking metrics sort by score, and a stable sort of what is nearly in order is several times
-    faster: ranking once here, for two views, spares the task most of its work. Scores that differ
-    by less than single precision stay in order of arrival; the task's own sort sees to them.
+    Ranking metrics begin by ranking; done once here, for two views, it spares the task that work.
     """
-    return rows.take(_falling(rows["score"]))
-
-
-def _falling(score: Floats) -> NDArray[np.int64]:
-    """Return the stable order of falling score in single precision, by one sort of integers.
-
-    Bits of a float, as an integer, are in the order of the floats when negative ones are flipped;
-    the row number below them makes the sort stable. A quarter of the time of ``argsort``.
-    """
-    bits = (0.0 - score).astype(np.float32).view(np.int32).astype(np.int64)
-    bits ^= (bits >> 63) & 0x7FFFFFFF
-    keys = (bits << 32) | np.arange(len(score))
-    keys.sort()
-    order: NDArray[np.int64] = keys & 0xFFFFFFFF
-    return order
+    return rows.take(falling_order(rows["score"]))

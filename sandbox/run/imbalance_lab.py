@@ -1,14 +1,8 @@
 """The imbalance laboratory: every strategy learns from the same past and is judged on later weeks.
 
-Folds are ordered in time, as a training job meets them (prequential evaluation; Gama, Sebastião
-and Rodrigues, 2013)::
-
-    |---- training ----|- calibration -|-- labels maturing --|- test -|-- labels maturing --|
-                                                            job
-
-Strategies are fitted on the training slice; calibrators are fitted and cut-offs are chosen on the
-calibration slice; the test slice is later than anything that the job could know. It is measured
-against the labels that are known one maturity after its end.
+Strategies are fitted on the training slice of a fold; calibrators are fitted and cut-offs are
+chosen on its calibration slice, and all are measured on its test slice
+(see `sandbox.run.imbalance_folds`).
 """
 
 from __future__ import annotations
@@ -25,62 +19,33 @@ from sandbox.errors import UsageError, suggest
 from sandbox.model import (
     METHODS,
     STRATEGIES,
-    CannotTrain,
     Evidence,
     ScoredRows,
-    TrainingData,
-    TrainingWindow,
     block_threshold,
     compare,
     daily_capacity,
     decision_cost,
     fit,
     fit_calibrator,
-    plan_training,
 )
 from sandbox.record import LabRecord
+from sandbox.run.imbalance_folds import Slices, cut_slices, plan_folds, play_history
 from sandbox.run.imbalance_lesson import lesson
-from sandbox.run.log import DecisionLog
 from sandbox.run.seeds import stream
-from sandbox.run.service import Service
 from sandbox.run.setup import DAY, Prepared
-from sandbox.run.traffic import BLOCK, Traffic
-from sandbox.spec.design import Champion, Imbalance, Logistic, Training
+from sandbox.spec.design import Champion, Imbalance, Logistic
 from sandbox.task.metrics import reliability_curve
 
-__all__ = ["FOLDS", "Fold", "choose_strategies", "plan_folds", "run_imbalance_lab"]
+__all__ = ["choose_strategies", "run_imbalance_lab"]
 
-FOLDS = 3
-"""Most folds; fewer where the history is short."""
 METRICS = ("pr_auc", "roc_auc", "brier", "calibration_error", "recall_at_capacity")
 _BASELINE = Champion(logistic_regression=Logistic())
-_LEAST_POSITIVES = 10
 _CURVE_POINTS = 200
+_BINS = 20
 _90_PERCENT = 1.645
 """Standard errors from the middle of a 90 % interval to its edge."""
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Fold:
-    """One training job and the later events that judge it. Times as in its window [s]."""
-
-    window: TrainingWindow
-    job: float
-    """When the job starts, and the test slice with it."""
-    test_to: float
-    known_at: float
-    """When the labels of the test slice are read."""
-
-
-@dataclass(frozen=True)
-class _Slices:
-    train: TrainingData
-    calibrate: TrainingData
-    test: TrainingData
-    unreported: int
-    """Positives of the test slice that nobody has reported yet."""
 
 
 @dataclass(frozen=True)
@@ -118,44 +83,6 @@ def choose_strategies(asked: str) -> tuple[Imbalance, ...]:
     return tuple(s for s in STRATEGIES if s in names or s == "none" or "all" in names)
 
 
-def plan_folds(history: float, training: Training, start: float = 0.0) -> tuple[Fold, ...]:
-    """Plan up to `FOLDS` jobs, newest first; their test slices do not overlap.
-
-    Parameters
-    ----------
-    history
-        Length of the history [s].
-    training
-        Slices of a job. A test slice is as long as the validation slice, or what is left.
-    start
-        The end of the history, as a time [s].
-
-    Raises
-    ------
-    UsageError
-        If the history is too short for one fold with a day of test.
-    """
-    before = training.window + training.validation + 2 * training.label_maturity
-    length = min(training.validation, math.floor((history - before) / DAY) * DAY)
-    if length < DAY:
-        raise UsageError(
-            "the history is too short to train, calibrate and test on",
-            where="history",
-            got=f"{history / DAY:g}d",
-            expected=f"at least {math.ceil((before + DAY) / DAY)}d: training window, validation, "
-            "twice the label maturity, and a day of test",
-            hint="Try --set history=..., or shorten model.training.window.",
-        )
-    count = min(FOLDS, int((history - before) / length))
-    folds = []
-    for number in range(count):
-        known_at = start - number * length
-        test_to = known_at - training.label_maturity
-        job = test_to - length
-        folds.append(Fold(plan_training(job, training), job, test_to, known_at))
-    return tuple(folds)
-
-
 def run_imbalance_lab(
     prepared: Prepared,
     strategies: Sequence[Imbalance],
@@ -186,8 +113,8 @@ def run_imbalance_lab(
     scenario, training = prepared.scenario, prepared.design.model.training
     folds = plan_folds(scenario.history, training, scenario.start_time)
     tell(f"{scenario.history / DAY:g} days of history")
-    log = _history(prepared)
-    parts = [_slices(prepared, log, fold) for fold in folds]
+    log = play_history(prepared)
+    parts = [cut_slices(prepared, log, fold) for fold in folds]
     trials: list[list[_Trial]] = []
     for number, part in enumerate(parts):
         tell(f"fold {number + 1} of {len(folds)}")
@@ -210,57 +137,16 @@ def run_imbalance_lab(
 _NOTES = (
     "Figures are means over the folds; curves are those of the newest fold.",
     "Noise is two standard errors of the mean difference in PR-AUC: the larger of the one from a "
-    "paired bootstrap of test rows and the one from the spread between folds. With three folds "
-    "it is itself a rough figure.",
-    "Labels are those known at the time, as on a job: what was not reported yet counts as "
-    "negative, for the strategies as for the test.",
+    "paired bootstrap of test rows and the one from the spread between folds. With so few "
+    "folds it is itself a rough figure.",
+    "Labels are those known at the time, as on a job: what is not reported yet is as unknown to "
+    "the strategies as to the test.",
     "Cost is that of blocking alone, without reviews.",
 )
 
 
-def _history(prepared: Prepared) -> DecisionLog:
-    traffic, service = Traffic(prepared), Service(prepared)
-    for index in range(-math.ceil(prepared.scenario.history / BLOCK), 0):
-        service.remember(traffic.block(index))
-    return service.log
-
-
-def _slices(prepared: Prepared, log: DecisionLog, fold: Fold) -> _Slices:
-    window = fold.window
-    train = _known(prepared, log, window.train_from, window.train_to, fold.job)
-    calibrate = _known(prepared, log, window.train_to, window.validation_to, fold.job)
-    test = _known(prepared, log, fold.job, fold.test_to, fold.known_at)
-    truth = _known(prepared, log, fold.job, fold.test_to, math.inf)
-    for rows, name in ((train, "training"), (calibrate, "calibration"), (test, "test")):
-        if rows.positives < _LEAST_POSITIVES or rows.positives == len(rows.label):
-            raise CannotTrain(
-                f"too little to learn from in the {name} slice",
-                got=f"{rows.positives} positives in {len(rows.label)} rows",
-                expected=f"at least {_LEAST_POSITIVES} positives, and negatives",
-                hint="Lengthen model.training.validation or the history.",
-            )
-    return _Slices(train, calibrate, test, truth.positives - test.positives)
-
-
-def _known(
-    prepared: Prepared, log: DecisionLog, begin: float, end: float, now: float
-) -> TrainingData:
-    """Return valid events of ``[begin, end)`` with the labels known at `now` (inf: the truth)."""
-    time = log.column("event_time")
-    rows = np.flatnonzero((log.column("dead") == 0) & (time >= begin) & (time < end))
-    absence = prepared.scenario.labels.absence_means
-    data = TrainingData(
-        features=log.features[rows],
-        label=log.column("label")[rows] if now == math.inf else log.known_label(rows, now, absence),
-        event_time=time[rows],
-        cost_missed=log.column("cost_missed")[rows],
-        cost_false_decline=log.column("cost_false_decline")[rows],
-    )
-    return data.rows(np.ones(len(rows), dtype=np.bool_))
-
-
 def _fold_trials(
-    prepared: Prepared, part: _Slices, strategies: Sequence[Imbalance], fold: int
+    prepared: Prepared, part: Slices, strategies: Sequence[Imbalance], fold: int
 ) -> list[_Trial]:
     spec = prepared.design.model
     asked: list[tuple[Champion, Imbalance]] = [(spec.champion, s) for s in strategies]
@@ -270,13 +156,13 @@ def _fold_trials(
     # the same figures in little more than half the time.
     pool = ThreadPoolExecutor(max_workers=2)
     try:
-        return list(pool.map(lambda pair: _trial(prepared, part, *pair, fold), asked))
+        return list(pool.map(lambda a: _trial(prepared, part, a[0], a[1], fold), asked))
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def _trial(
-    prepared: Prepared, part: _Slices, champion: Champion, strategy: Imbalance, fold: int
+    prepared: Prepared, part: Slices, champion: Champion, strategy: Imbalance, fold: int
 ) -> _Trial:
     known, later = part.calibrate, part.test
     features, label = part.train.features, part.train.label
@@ -298,13 +184,11 @@ def _trial(
     return trial
 
 
-def _figures(prepared: Prepared, part: _Slices, chosen: Floats, score: Floats) -> dict[str, float]:
+def _figures(prepared: Prepared, part: Slices, chosen: Floats, score: Floats) -> dict[str, float]:
     """Measure scores of the test slice; `chosen` are those of the calibration slice."""
     known, later = part.calibrate, part.test
     capacity = daily_capacity(prepared.design.decision)
-    measured = prepared.task.measure(
-        METRICS, later.label, score, day=later.day, capacity=capacity
-    )
+    measured = prepared.task.measure(METRICS, later.label, score, day=later.day, capacity=capacity)
     costs = (later.cost_false_decline, later.cost_missed)
     choice = block_threshold(chosen, known.label, known.cost_false_decline, known.cost_missed)
     days = len(np.unique(later.day))
@@ -318,7 +202,7 @@ def _figures(prepared: Prepared, part: _Slices, chosen: Floats, score: Floats) -
 
 
 def _differences(
-    prepared: Prepared, trials: Sequence[_Trial], part: _Slices, fold: int
+    prepared: Prepared, trials: Sequence[_Trial], part: Slices, fold: int
 ) -> list[tuple[float, float]]:
     """Return each trial's PR-AUC minus that of `none`, and its standard error."""
     capacity = daily_capacity(prepared.design.decision)
@@ -370,7 +254,7 @@ def _pooled(found: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return float(value.mean()), 2.0 * max(bootstrap, spread)
 
 
-def _curves(trials: Sequence[_Trial], part: _Slices) -> dict[str, dict[str, list[float]]]:
+def _curves(trials: Sequence[_Trial], part: Slices) -> dict[str, dict[str, list[float]]]:
     """Return precision by recall of raw scores, and reliability of all, of one fold."""
     curves: dict[str, dict[str, list[float]]] = {}
     for trial in trials:
@@ -378,7 +262,7 @@ def _curves(trials: Sequence[_Trial], part: _Slices) -> dict[str, dict[str, list
         recall, precision = _precision_by_recall(part.test.label, trial.scores["raw"])
         curves[f"precision {name}"] = {"recall": recall, "precision": precision}
         for scores, score in trial.scores.items():
-            mean, share, count = reliability_curve(part.test.label, score)
+            mean, share, count = reliability_curve(part.test.label, score, _BINS)
             curves[f"{scores} {name}"] = {
                 "mean_score": mean.tolist(),
                 "share_positive": share.tolist(),
@@ -396,23 +280,25 @@ def _precision_by_recall(label: Floats, score: Floats) -> tuple[list[float], lis
     return (at / found[-1]).tolist(), (at / (rows + 1)).tolist()
 
 
-def _facts(prepared: Prepared, parts: Sequence[_Slices]) -> tuple[str, ...]:
+def _facts(prepared: Prepared, parts: Sequence[Slices]) -> tuple[str, ...]:
     training, newest = prepared.design.model.training, parts[0]
     positives = sum(p.test.positives for p in parts)
     rows = sum(len(p.test.label) for p in parts)
     unreported = sum(p.unreported for p in parts)
+    absent = prepared.scenario.labels.absence_means
+    fate = "are left out" if absent is None else f"count as {absent:g}"
     idle = sum(p.test.cost_missed[p.test.label == 1].sum() for p in parts)
     days = sum(len(np.unique(p.test.day)) for p in parts)
     return (
-        f"{len(parts)} jobs on the history before day 0, in which nobody decides anything: "
+        f"{len(parts)} {'jobs' if len(parts) > 1 else 'job'} on the history before day 0, in "
+        "which nobody decides anything: "
         f"{training.window / DAY:g} days of training ({len(newest.train.label):,} rows, "
         f"{newest.train.positives:,} positives in the newest), {training.validation / DAY:g} of "
         f"calibration ({newest.calibrate.positives:,} positives), a gap of "
         f"{training.label_maturity / DAY:g} days for labels to mature, then the test.",
         f"Tests: {rows:,} later rows with {positives:,} known positives "
         f"({positives / rows:.2%}); labels are at least {training.label_maturity / DAY:g} days "
-        f"old. {unreported:,} more positives had not been reported by then and count as "
-        "negatives.",
+        f"old. {unreported:,} more positives had not been reported by then and {fate}.",
         f"Cut-offs are chosen on the calibration slice; the review capacity is "
         f"{daily_capacity(prepared.design.decision):,.4g} cases a day. Resampling aims at a "
         f"ratio of {prepared.design.model.ratio:g}. Blocking nothing costs {idle / days:,.0f} USD "

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 __all__ = ["lesson"]
 
 Row = Mapping[str, str | float | None]
-_BROKEN = 1.1
-"""A Brier score this many times that of the reference is worse by more than a rounding."""
+_BROKEN = 1.25
+"""Calibration is broken where the Brier score, or what scores promise, is this many times that of
+the reference."""
 
 
 def lesson(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -67,7 +68,10 @@ def _ranking(reference: Row, others: Sequence[Row]) -> str:
 
 def _calibration(reference: Row, others: Sequence[Row]) -> str:
     base = _number(reference, "brier")
-    broken = [r for r in others if _number(r, "brier") > _BROKEN * base]
+    broken = [
+        r for r in others
+        if any(_number(r, k) > _BROKEN * _number(reference, k) for k in ("brier", "promised"))
+    ]  # fmt: skip
     count = "every strategy" if len(broken) == len(others) else f"{len(broken)} of {len(others)}"
     said = [
         f"{r['strategy']} {_number(r, 'brier') / base:.1f} times (its scores promise "

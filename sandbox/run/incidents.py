@@ -1,4 +1,4 @@
-"""What each incident did, computed from the oracle's daily quality, the alerts and the promotions."""
+"""What each incident did: computed from the oracle's daily quality, alerts and promotions."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["HARM", "RECOVERED", "incident_records"]
 
 DAY = 86400.0
 HARM = 0.85
-"""An incident hurts when the primary metric's worst week falls below this share of its former level:
-about three standard errors of a week with 200 positives."""
+"""An incident hurts when the primary metric's worst week falls below this share of its former
+level: about three standard errors of a week with 200 positives."""
 RECOVERED = 0.9
 """Recovered means back at this share of the former level."""
 
@@ -69,9 +69,7 @@ def _describe(
         later = days > horizon
         recovered = _recovered(days[later], values[later], before, already_low=True)
     alert = next((a for a in record.alerts if start < a.day <= horizon), None)
-    promotions = [
-        v for v in record.versions if v.promoted_day is not None and start < v.promoted_day <= horizon
-    ]
+    promotions = [v for v in record.versions if start < (v.promoted_day or start) <= horizon]
     lesson = _lesson(record.primary, before, worst, last, start, recovered, alert, promotions, hurt)
     return IncidentRecord(
         name=name,
@@ -136,7 +134,7 @@ def _lesson(
             f"Back at {RECOVERED:.0%} of its former level on day {recovered:.0f}, "
             f"{recovered - start:.0f} days after onset."
             if recovered is not None
-            else f"It did not come back (last week {last or float('nan'):.2f})."
+            else f"It did not come back (last week {float('nan') if last is None else last:.2f})."
         )
     else:
         parts.append(f"True {metric} held: {before:.2f} before, {worst:.2f} in its worst week.")

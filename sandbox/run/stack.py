@@ -93,5 +93,4 @@ class RunStack:
         series["load", ""] = np.add.reduceat(sample.load, starts) / hours
         series["answered", ""] = np.minimum.reduceat(sample.answered, starts)
         for (metric, name), values in series.items():
-            for day, value in zip(days, values, strict=True):
-                self._metrics.add(float(day), metric, value, name)
+            self._metrics.extend(days, metric, values, name)

@@ -142,7 +142,7 @@ def _shown(value: float | None, unit: str, bound: float) -> str:
     if np.isinf(value):
         return "never"
     if unit == "s":
-        return format_duration(value)
+        return format_duration(float(f"{value:.3g}") if value < 1 else round(value))
     if unit == "ratio":
         return f"{value:.{3 if bound < 0.01 or bound > 0.99 else 1}%}"
     if unit == "USD":

@@ -56,13 +56,13 @@ class Watch:
         self.window, self._maturity = quality_window(prepared)
         self.capacity = design.decision.review.capacity * DAY if design.decision.review else 0.0
         measured = dict.fromkeys((*task.watched, *scenario.objectives))
-        metrics = tuple(name for name in measured if name in task.metrics)
-        self._quality = self._monitor(metrics, self.window, self._maturity)
+        watched = tuple(name for name in measured if name in task.metrics)
+        self._quality = self._monitor(watched, self.window, self._maturity)
         ours = (self.window, self._maturity)
         self._asked = [
             (w.view, self._monitor(w.metrics, w.window, w.maturity))
             for w in self._engine.quality_windows
-            if not (w.window == ours[0] and set(w.metrics) <= set(metrics)
+            if not (w.window == ours[0] and set(w.metrics) <= set(watched)
                     and (w.view != "observed" or w.maturity == ours[1]))
         ]  # fmt: skip
         self._drift: DriftMonitor | None = None

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sandbox.task import metrics as m
 from sandbox.task.base import Task
+from sandbox.task.ranking import falling_order, is_falling
 
 __all__ = ["BinaryTask"]
 
@@ -46,6 +47,12 @@ class BinaryTask(Task):
     ) -> dict[str, float]:
         """Return metrics against known labels; see `Task.measure`."""
         self.check_metrics(metrics)
+        score = np.asarray(score, dtype=np.float64)
+        if len(metrics) > 1 and len(label) == len(score) == len(day) and not is_falling(score):
+            # Once for all metrics: those that rank rows see that they are in order.
+            order = falling_order(score)
+            label, score, day = label[order], score[order], day[order]
+            weight = None if weight is None else weight[order]
         values = {}
         if any(metric in _AT_CAPACITY for metric in metrics):
             both = m.at_capacity(label, score, day, capacity, weight)
@@ -78,8 +85,10 @@ class BinaryTask(Task):
         p = np.asarray(score, dtype=np.float64)
         ranked = [name for name in metrics if name in _AT_CAPACITY or name in _RANKING]
         expected = self.measure(ranked, p, p, day=day, capacity=capacity)
-        expected["brier"] = float(np.mean(p * (1.0 - p))) if len(p) else np.nan
-        expected["log_loss"] = m.log_loss(p, p)
+        if "brier" in metrics:
+            expected["brier"] = float(np.mean(p * (1.0 - p))) if len(p) else np.nan
+        if "log_loss" in metrics:
+            expected["log_loss"] = m.log_loss(p, p)
         return {name: expected.get(name, float("nan")) for name in metrics}
 
     def higher_is_better(self, metric: str) -> bool:

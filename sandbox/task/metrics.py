@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox.task.ranking import falling_order, is_falling
+
 __all__ = [
     "at_capacity",
     "brier",
@@ -49,6 +51,8 @@ def pr_auc(label: Array, score: Array, weight: Array | None = None) -> float:
     >>> pr_auc(np.array([1, 0, 1, 0]), np.array([0.9, 0.8, 0.7, 0.1]))
     0.8333333333333333
     """
+    if weight is None:
+        return _average_precision(_floats(label), _floats(score))
     found, passed = _curve(label, score, weight)
     if len(found) == 0 or found[-1] <= 0:
         return float("nan")
@@ -146,16 +150,43 @@ def at_capacity(
     return found / positives, found / cases if cases > 0 else float("nan")
 
 
+def _average_precision(label: Floats, score: Floats) -> float:
+    """`pr_auc` of rows that count once: the precision at each row with positive mass, weighed."""
+    _same_length(label, score)
+    score, label = _ranked(score, score, label)
+    at = np.flatnonzero(label)
+    if not len(at):
+        return float("nan")
+    # Equal scores are passed together, so precision is that at the last row of their group.
+    if 8 * len(at) < len(score):  # rare positives: look for their groups only
+        mass = label[at]
+        found = np.cumsum(mass)
+        seen = len(score) - np.searchsorted(score[::-1], score[at], side="left")
+        precision = found[np.searchsorted(at, seen) - 1] / seen
+        return float(np.sum(mass * precision) / found[-1])
+    seen = np.append(np.flatnonzero(score[1:] != score[:-1]) + 1, len(score))
+    found = np.cumsum(label)[seen - 1]
+    return float(np.sum(np.diff(found, prepend=0.0) * found / seen) / found[-1])
+
+
+def _ranked(score: Floats, *columns: Floats) -> tuple[Floats, ...]:
+    """Return columns by falling score; as they are where they are in that order already."""
+    if is_falling(score):
+        return columns
+    order = falling_order(score)
+    return tuple(column[order] for column in columns)
+
+
 def _curve(label: Array, score: Array, weight: Array | None) -> tuple[Floats, Floats]:
     """Cumulative positive and negative mass at each distinct score, highest first."""
     score, label = _floats(score), _floats(label)
     _same_length(label, score, weight)
     if len(score) == 0:
         return np.empty(0), np.empty(0)
-    order = np.argsort(-score, kind="stable")
-    mass = np.ones(len(score)) if weight is None else _floats(weight)[order]
-    positive = label[order] * mass
-    ends = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
+    mass = np.ones(len(score)) if weight is None else _floats(weight)
+    score, label, mass = _ranked(score, score, label, mass)
+    positive = label * mass
+    ends = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
     found = np.cumsum(positive)[ends]
     return found, np.cumsum(mass - positive)[ends]
 
@@ -168,11 +199,15 @@ def _at_capacity(
     _same_length(label, score, weight, period)
     if len(score) == 0:
         return 0.0, 0.0, 0.0
-    order = np.argsort(-score, kind="stable")
-    order = order[np.argsort(_small(period)[order], kind="stable")]
-    mass = np.ones(len(score)) if weight is None else _floats(weight)[order]
+    small = _small(period)
+    if weight is None:
+        score, label, small = _ranked(score, score, label, small)
+        return _best_of_periods(label, small, round(capacity, 6))
+    order = falling_order(score)
+    order = order[np.argsort(small[order], kind="stable")]
+    mass = _floats(weight)[order]
     before = np.cumsum(mass) - mass
-    sorted_period = period[order]
+    sorted_period = small[order]
     first = np.flatnonzero(np.concatenate(([True], sorted_period[1:] != sorted_period[:-1])))
     rows = np.diff(np.append(first, len(score)))
     before -= np.repeat(before[first], rows)
@@ -184,9 +219,29 @@ def _at_capacity(
     return float(found), float(worked.sum()), float(every)
 
 
+def _best_of_periods(label: Floats, period: Array, capacity: float) -> tuple[float, float, float]:
+    """`_at_capacity` of rows by falling score that count once.
+
+    The best of each period are among the first rows: enough of them are looked at, not all.
+    """
+    sizes = np.bincount(period)
+    needed = np.minimum(sizes, np.ceil(capacity))
+    rows = max(4 * int(needed.sum()), 1)
+    while rows < len(period) and (np.bincount(period[:rows], minlength=len(sizes)) < needed).any():
+        rows *= 4
+    order = np.argsort(period[:rows], kind="stable")
+    found = np.bincount(period[:rows], minlength=len(sizes))
+    before = np.arange(len(order)) - np.repeat(np.cumsum(found) - found, found)
+    worked = np.clip(capacity - before, 0.0, 1.0)
+    cases = np.minimum(sizes, capacity).sum()
+    return float(np.sum(worked * label[order])), float(cases), float(np.sum(label))
+
+
 def _small(period: Array) -> Array:
-    """Periods as 16-bit integers where they fit: NumPy then sorts them in linear time."""
+    """Periods as 16-bit integers from 0 on: NumPy sorts those in linear time."""
     since_first = np.asarray(period) - np.min(period)
+    if since_first.max() >= 2**16:
+        since_first = np.unique(since_first, return_inverse=True)[1]
     small: Array = since_first.astype(np.uint16) if since_first.max() < 2**16 else since_first
     return small
 

@@ -32,6 +32,11 @@ class _Active:
     decimals: int = 0
     last: Any = None
 
+    def idle(self, start: float, end: float) -> bool:
+        """Return whether it leaves ``[start, end)`` [s after day 0] alone and learns nothing."""
+        over = self.fault.at + (np.inf if self.fault.for_ is None else self.fault.for_)
+        return self.fault.kind != "stale" and (end <= self.fault.at or over <= start)
+
     def hit(self, batch: Batch, day_zero: float, rng: np.random.Generator) -> Mask:
         """Return the rows it hits; as many numbers are drawn whatever the time."""
         chance = rng.random(len(batch)) < self.fault.share
@@ -119,7 +124,8 @@ class DataFaultEngine:
         times = batch["event_time"]
         if len(times) and not (start <= times[0] and times[-1] < end):
             raise ValueError("expected events of the block")
-        if not self._active:
+        since, until = start - self._start, end - self._start
+        if not self._held and all(active.idle(since, until) for active in self._active):
             return batch.with_columns(processing_time=times)
         damage = _Damage(
             columns={name: batch[name] for name in batch.names},

@@ -150,8 +150,7 @@ def _bad_parameter(error: ValidationError, params: type[Spec], where: str) -> Us
 def _import(file: Path) -> ModuleType:
     if not file.is_file():
         raise UsageError("no world", where=str(file), expected="a file world.py in the folder")
-    # The path's checksum keeps two folders of one name apart.
-    name = f"_sandbox_world_{zlib.crc32(str(file.resolve()).encode()):08x}"
+    name = _module_name(file)
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -166,3 +165,12 @@ def _import(file: Path) -> ModuleType:
             hint="Mend the file; `python world.py` shows the whole traceback.",
         ) from error
     return module
+
+
+def _module_name(file: Path) -> str:
+    """Return a name by content: a copied folder brings compiled code along that asks for it."""
+    try:
+        content = file.read_bytes()
+    except OSError:
+        content = b""  # The import says what is wrong.
+    return f"_sandbox_world_{zlib.crc32(content):08x}"

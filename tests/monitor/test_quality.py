@@ -5,18 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from sandbox.batch import Batch
-from sandbox.monitor.quality import QualityMonitor, QualityPoint, _falling, known_labels
+from sandbox.monitor.quality import QualityMonitor, QualityPoint, known_labels
 
 Floats = NDArray[Any]
 
 DAY = 86400.0
-SCORES = st.floats(-2, 2, width=32) | st.sampled_from([0.0, -0.0, 0.25, -1.0])
 
 
 def monitor(task: Any, **settings: Any) -> QualityMonitor:
@@ -174,11 +170,6 @@ def test_standard_error_is_about_what_repetition_shows(task: Any, make_log: Any)
     spread = np.std([p.value for p in points])
     claimed = np.mean([p.standard_error for p in points])
     assert 0.6 * spread < claimed < 2 * spread
-
-
-@given(arrays(np.float32, st.integers(0, 50), elements=SCORES))
-def test_ranking_is_a_stable_sort(score: Floats) -> None:
-    assert _falling(score).tolist() == np.argsort(-score, kind="stable").tolist()
 
 
 def test_impossible_windows(task: Any) -> None:

@@ -42,7 +42,7 @@ def ready(roots: tuple[Path, ...]) -> Ready:
         *overrides: str,
         design: Path | None = None,
         seed: int = 7,
-        days: int = 10,
+        days: int = 12,
         incidents: Sequence[str] | None = ("no-train@4",),
     ) -> Prepared:
         return prepare(

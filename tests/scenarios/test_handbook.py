@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +30,7 @@ PLAN = FeaturePlan.compile(DESIGN.features, SCENARIO.event, DESIGN.ingest.key)
 DAY = 86400.0
 OVER = (DAY, 7 * DAY, 30 * DAY)
 START = dt.datetime(2018, 4, 1, tzinfo=dt.UTC).timestamp()
+SMALL = {"customers": 50, "terminals": 400, "days": 20, "radius": 12}
 DIGEST = "882be5bb75e0ae23"
 Matrix = NDArray[np.float32]
 
@@ -152,7 +154,7 @@ def test_terminal_features_are_the_books(events: Batch, features: Matrix) -> Non
         for i, over in enumerate(OVER):
             longer = (t[None, :] > t[:, None] - 7 * DAY - over) & earlier
             count = longer.sum(axis=1) - delay.sum(axis=1)
-            known = longer @ fraud - delay @ fraud
+            known: NDArray[np.float64] = longer @ fraud - delay @ fraud
             assert np.array_equal(features[rows, 9 + i], count)
             risk = np.divide(known, count, out=np.zeros(len(rows)), where=count > 0)
             np.testing.assert_allclose(features[rows, 12 + i], risk, rtol=3e-7)
@@ -194,9 +196,17 @@ def test_folds_have_the_published_rows(events: Batch) -> None:
     assert (len(fold.test), label[fold.test].sum()) == (58_264, 385)
 
 
+def test_a_copy_of_the_folder_works_with_its_compiled_code(
+    world: RecordedWorld, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(FOLDER, tmp_path / "copy")
+    built = build_world(load_world_class(copy), SMALL, np.random.default_rng(0))
+    assert isinstance(built, RecordedWorld)
+    assert len(built.recording) > 500
+
+
 def test_other_sizes_are_other_worlds() -> None:
-    params: dict[str, Any] = {"customers": 50, "terminals": 400, "days": 20, "radius": 12}
-    world = build_world(HANDBOOK, params, np.random.default_rng(0))
+    world = build_world(HANDBOOK, SMALL, np.random.default_rng(0))
     assert isinstance(world, RecordedWorld)
     recording = world.recording
     assert 500 < len(recording) < 4000
