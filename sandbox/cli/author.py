@@ -1,4 +1,4 @@
-"""``sandbox new`` and ``sandbox check``: write a scenario, and hold it to the contract."""
+"""``sandbox new``, ``check``, ``reproduce``: write a scenario, hold it to contract and record."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sandbox.cli.places import scenario_roots
 from sandbox.cli.tables import say, say_json, say_table
 from sandbox.errors import VerdictError
 
-__all__ = ["check", "new"]
+__all__ = ["check", "new", "reproduce"]
 
 
 def new(
@@ -63,3 +63,40 @@ def check(name: Name, scenarios: Scenarios = None, as_json: Json = False) -> Non
             f"{len(failed)} of {len(results)} checks failed: {', '.join(failed)}",
             where=f"check {name}",
         )
+
+
+def reproduce(name: Name, scenarios: Scenarios = None, as_json: Json = False) -> None:
+    """Hold a scenario against its published record.
+
+    Exit 3 when a figure that must agree is past its tolerance.
+    """
+    from sandbox.run.reproduce import reproduce as run_reproduction
+    from sandbox.world.load import Catalogue
+
+    folder = Catalogue(scenario_roots(scenarios or ())).folder(name)
+    report = run_reproduction(folder, lambda step: typer.echo(step, err=True))
+    facts = [
+        {"number": f.name, "published": f.published, "measured": f.measured, "passed": f.passed}
+        for f in report.facts
+    ]
+    rows = [
+        {
+            "model": r.model,
+            "split": r.split,
+            "metric": r.metric,
+            "published": r.published,
+            "measured": round(r.measured, 4),
+            "difference": round(r.difference, 4),
+            "within": r.within if r.held else "not held",
+        }
+        for r in report.rows
+    ]
+    if as_json:
+        say_json({"facts": facts, "rows": rows, "passed": report.passed})
+    else:
+        say(f"{report.title}: {report.source}")
+        say_table(tuple(facts[0]), facts)
+        say_table(tuple(rows[0]), rows)
+        say("; ".join(f"{step} {seconds:.1f} s" for step, seconds in report.seconds.items()))
+    if not report.passed:
+        raise VerdictError("figures differ from the published record", where=name)

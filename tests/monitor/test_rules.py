@@ -59,14 +59,44 @@ def test_invalid_adds_reasons_up_and_names_the_worst() -> None:
     assert rule.read(Signals()) == []
 
 
-def test_the_first_full_window_is_the_baseline() -> None:
+def seasoned(rule: QualityRule, value: float = 0.7, **changes: object) -> QualityRule:
+    """Let the rule see a quiet week of looks at `value`."""
+    for day in range(7, 14):
+        rule.read(Signals(quality=[point(day, value, **changes)]))
+    return rule
+
+
+def test_a_quiet_week_makes_the_usual_level() -> None:
     rule = quality_rule()
-    assert not broken(rule, point(3, 0.9, from_day=0.0))
     assert not broken(rule, point(7, 0.7))
-    assert not broken(rule, point(8, 0.57))
-    (reading,) = rule.read(Signals(quality=[point(9, 0.55)]))
+    assert not broken(rule, point(8, 0.1))  # one look is no level yet
+    rule = seasoned(quality_rule())
+    assert not broken(rule, point(14, 0.57))
+    rule = seasoned(quality_rule())
+    (reading,) = rule.read(Signals(quality=[point(14, 0.55)]))
     assert reading.threshold == pytest.approx(0.56)
-    assert reading.text == "observed pr_auc of day 2 to 9 is 0.55, 21% worse than 0.7"
+    assert reading.text == "observed pr_auc of day 7 to 14 is 0.55, 21% worse than 0.7"
+
+
+def test_half_a_window_is_no_look() -> None:
+    rule = quality_rule()
+    for day in range(7, 14):
+        assert not broken(rule, point(day, 0.7, from_day=day - 3.0))
+    assert not broken(rule, point(14, 0.1))
+
+
+def test_a_bad_look_does_not_lower_the_level() -> None:
+    rule = seasoned(quality_rule())
+    for day in range(14, 60):
+        assert broken(rule, point(day, 0.4))
+
+
+def test_the_level_is_of_the_last_eight_weeks() -> None:
+    rule = seasoned(quality_rule(drop=0.4))
+    for day in range(14, 14 + 56):
+        assert not broken(rule, point(day, 0.5))
+    assert not broken(rule, point(70, 0.31))  # 0.38 below 0.5, 0.56 below 0.7
+    assert broken(rule, point(71, 0.29))
 
 
 def test_until_then_the_given_value_is() -> None:
@@ -74,39 +104,28 @@ def test_until_then_the_given_value_is() -> None:
     rule.reset(0.0, {("observed", "pr_auc"): Baseline(0.8)})
     assert broken(rule, point(3, 0.6, from_day=0.0))
     assert not broken(rule, point(7, 0.75))
-    assert not broken(rule, point(8, 0.62))
-    rule.reset(0.0, {("estimated", "pr_auc"): Baseline(0.8)})
-    assert not broken(rule, point(3, 0.1, from_day=0.0))
-
-
-def test_a_first_window_that_is_bad_already_is_no_baseline() -> None:
-    rule = quality_rule()
-    rule.reset(0.0, {("observed", "pr_auc"): Baseline(0.8)})
-    assert broken(rule, point(7, 0.5))
-    assert broken(rule, point(8, 0.5))
+    other = quality_rule()
+    other.reset(0.0, {("estimated", "pr_auc"): Baseline(0.8)})
+    assert not broken(other, point(3, 0.1, from_day=0.0))
 
 
 def test_few_positives_need_a_larger_drop() -> None:
     for positives, expected in ((400.0, True), (20.0, False), (0.0, False)):
-        rule = quality_rule()
-        broken(rule, point(7, 0.7))
+        rule = seasoned(quality_rule())
         assert broken(rule, point(14, 0.5, positives=positives)) is expected
 
 
 def test_metrics_of_which_less_is_better() -> None:
-    rule = quality_rule(higher=False)
-    assert not broken(rule, point(7, 0.004))
-    assert not broken(rule, point(8, 0.0047))
-    assert broken(rule, point(9, 0.0049))
-    assert not broken(rule, point(9, 0.0001))
+    rule = seasoned(quality_rule(higher=False), 0.004)
+    assert broken(rule, point(14, 0.0049))
+    assert not broken(rule, point(15, 0.0047))
+    assert not broken(rule, point(16, 0.0001))
 
 
-def test_windows_with_decisions_of_the_former_champion_do_not_count() -> None:
-    rule = quality_rule()
-    broken(rule, point(7, 0.7))
-    rule.reset(20.0, {("observed", "pr_auc"): Baseline(0.7)})
-    assert not broken(rule, point(26.9, 0.1))
-    assert broken(rule, point(27, 0.1))
+def test_a_promotion_does_not_erase_the_level() -> None:
+    rule = seasoned(quality_rule())
+    rule.reset(13.0, {})
+    assert broken(rule, point(14, 0.1))
 
 
 @pytest.mark.parametrize(
@@ -117,17 +136,15 @@ def test_windows_with_decisions_of_the_former_champion_do_not_count() -> None:
     ],
 )  # fmt: skip
 def test_other_points_are_ignored(change: dict[str, Any]) -> None:
-    rule = quality_rule()
-    broken(rule, point(7, 0.7))
+    rule = seasoned(quality_rule())
     assert broken(rule, point(14, 0.1))
     assert not broken(rule, point(14, **{"value": 0.1, **change}))
 
 
 def test_estimates_have_no_maturity() -> None:
-    rule = quality_rule(view="estimated")
     settings = {"view": "estimated", "maturity": 0.0}
-    assert not broken(rule, point(7, 0.7, **settings))
-    assert broken(rule, point(8, 0.4, **settings))
+    rule = seasoned(quality_rule(view="estimated"), **settings)
+    assert broken(rule, point(14, 0.4, **settings))
 
 
 def stream(seed: int, *shares: float) -> Floats:
