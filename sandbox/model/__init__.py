@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
-# XGBoost's threads must sleep, not spin, while they wait for each other: with other work on the
-# machine two spinning threads took 20 s for a fit that takes 2. Read once, when it is loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 from sandbox.model.calibration import METHODS, Calibrator, calibrator_from_dict, fit_calibrator
 from sandbox.model.estimators import Estimator, load_estimator
 from sandbox.model.evidence import Evidence, ScoredRows

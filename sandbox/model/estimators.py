@@ -138,7 +138,8 @@ def load_estimator(family: str, files: Files) -> Estimator:
     """
     if family == "xgboost":
         try:
-            return Trees(xgb.Booster(model_file=bytearray(files["trees.ubj"])))
+            stored = bytearray(files["trees.ubj"])
+            return Trees(xgb.Booster({"nthread": _THREADS}, model_file=stored))
         except xgb.core.XGBoostError as error:
             raise ValueError(f"trees.ubj: {str(error).splitlines()[-1]}") from error
     if family == "logistic_regression":

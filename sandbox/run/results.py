@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.batch import Batch
-from sandbox.pipeline.decide import DECISIONS
 from sandbox.record import RunRecord, VersionRecord
 from sandbox.run.incidents import incident_records
 from sandbox.run.setup import DAY, Prepared
@@ -82,15 +81,10 @@ def _daily_money(run: VirtualRun, record: RunRecord) -> None:
 
 
 def _measures(run: VirtualRun) -> Measures:
-    rows = run.service.live_rows()
-    log = run.service.log
-    negative = log.column("label")[rows] < 0.5
-    blocked = log.column("decision")[rows] == DECISIONS.index("block")
-    negatives = int(negative.sum())
     return Measures(
         latency_p99=run.stack.latency_p99(),
         answered=run.stack.answered_share(),
-        negatives_blocked=float((negative & blocked).sum() / negatives) if negatives else np.nan,
+        negatives_blocked=run.service.negatives_blocked(),
         net_loss_per_1000_events=run.service.ledger.totals.total / max(run.service.events, 1) * 1e3,
     )
 

@@ -71,7 +71,6 @@ class Service:
         self._live_from = 0
         self._closed = 0
         self._refused: list[NDArray[np.int8]] = []
-        self._good = np.zeros(2)
         self._today: dict[tuple[str, str], float] = {}
         self._accepted_today = 0
         self.worked_today = 0
@@ -86,8 +85,12 @@ class Service:
         return slice(self._live_from, len(self.log))
 
     def negatives_blocked(self) -> float:
-        """Return the share of negatives blocked since day 0."""
-        return float(self._good[1] / self._good[0]) if self._good[0] else 0.0
+        """Return the share of negatives blocked since day 0; NaN without negatives."""
+        rows = self.live_rows()
+        negative = self.log.column("label")[rows] < 0.5
+        blocked = self.log.column("decision")[rows] == BLOCKED
+        negatives = int(negative.sum())
+        return float((negative & blocked).sum() / negatives) if negatives else float("nan")
 
     def remember(self, block: Block) -> None:
         """Take a block of history: features and labels, but nobody decides."""
@@ -232,7 +235,6 @@ class Service:
         for name in ("explored", "worked", "fallback"):
             self.counts[name] += int(self.log.column(name)[rows].sum())
         refused = int((negative & (decision == BLOCKED)).sum())
-        self._good += [negative.sum(), refused]
         overflow = self._queue.overflow - self.counts["review_overflow"]
         self.counts["review_overflow"] = self._queue.overflow
         self._today["reviews", "worked"] = float(self.worked_today)
