@@ -101,15 +101,31 @@ def _with_worth(run: VirtualRun, version: VersionRecord, days: float) -> Version
     log = run.service.log
     rows = log.rows_between(start + version.promoted_day * DAY, start + end * DAY)
     valid = log.column("dead")[rows] == 0
-    features, label = log.features[rows][valid], log.column("label")[rows][valid]
+    label = log.column("label")[rows][valid]
     day = np.floor((log.column("event_time")[rows][valid] - start) / DAY).astype(np.int64)
     task = run.prepared.task
     now, then = (
-        task.measure([task.primary], label, model.predict(features), day=day,
-                     capacity=run.watch.capacity)[task.primary]
-        for model in (run.lifecycle.model(version.version), former)
+        task.measure(
+            [task.primary], label, score, day=day, capacity=run.watch.capacity
+        )[task.primary]
+        for score in (
+            _scores(run, version.version, rows, valid),
+            former.predict(log.features[rows][valid]),
+        )
     )  # fmt: skip
     return replace(version, bought=float(now - then))
+
+
+def _scores(
+    run: VirtualRun, number: int, rows: slice, valid: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return a version's scores of the valid rows: those it served are in the log already."""
+    log = run.service.log
+    scores = log.column("score")[rows].copy()
+    others = valid & ((log.column("version")[rows] != number) | log.column("fallback")[rows])
+    if others.any():
+        scores[others] = run.lifecycle.model(number).predict(log.features[rows][others])
+    return scores[valid]
 
 
 def _baseline_quality(run: VirtualRun, record: RunRecord) -> None:
@@ -145,8 +161,10 @@ def _histograms(run: VirtualRun) -> dict[str, dict[str, list[float]]]:
     week = np.floor((log.column("event_time")[rows][valid] - start) / (7 * DAY)).astype(np.int64)
     edges = run.prepared.task.score_edges()
     by_week: dict[str, list[float]] = {"edges": edges.tolist()}
-    for number in np.unique(week):
-        counts, _ = np.histogram(score[week == number], bins=edges)
+    order = np.argsort(week, kind="stable")
+    numbers, begins = np.unique(week[order], return_index=True)
+    for number, mine in zip(numbers, np.split(score[order], begins[1:]), strict=True):
+        counts, _ = np.histogram(mine, bins=edges)
         by_week[f"week {number}"] = counts.astype(float).tolist()
     tables: dict[str, dict[str, list[float]]] = {"score_by_week": by_week}
     for number in np.unique(version):
