@@ -9,6 +9,7 @@ import errno
 import itertools
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from sandbox.errors import OutputError, UsageError
 
 __all__ = [
     "atomic_directory",
+    "check_writable",
     "json_bytes",
     "next_run_directory",
     "output_errors",
@@ -99,6 +101,20 @@ def atomic_directory(path: Path) -> Iterator[Path]:
                 error.args = (error.line(),)
             raise
         _sync(path.parent)
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a place where nothing can be written, before time is spent on what goes there.
+
+    Raises
+    ------
+    OutputError
+        If no directory can be made there; nothing is left behind.
+    """
+    path = Path(os.path.abspath(path))
+    with output_errors(path):
+        near = next(place for place in (path, *path.parents) if place.exists())
+        os.rmdir(tempfile.mkdtemp(prefix=".", suffix=".partial", dir=near))
 
 
 def next_run_directory(parent: Path, stem: str) -> Path:

@@ -24,13 +24,15 @@ COMPARISON = "compare.html"
 
 
 def check_free(out: Path | None) -> None:
-    """Refuse a folder for results that holds something, before minutes are spent.
+    """Refuse a folder for results that is taken or cannot be written, before minutes are spent.
 
     Raises
     ------
     OutputError
-        If `out` is a file or a folder with content.
+        If `out` is a file or a folder with content, or no folder can be made there.
     """
+    from sandbox.adapters.files import check_writable
+
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError(
             "exists already",
@@ -38,6 +40,7 @@ def check_free(out: Path | None) -> None:
             expected="a new or an empty folder",
             hint="Remove it or choose another place.",
         )
+    check_writable(out or RUNS)
 
 
 def run_all(prepared: Sequence[Prepared], *, quiet: bool) -> list[RunRecord]:

@@ -31,7 +31,7 @@ from sandbox.cli.results import (
     write_one,
 )
 from sandbox.cli.tables import results_console, say, say_json
-from sandbox.errors import UsageError, VerdictError
+from sandbox.errors import OutputError, UsageError, VerdictError
 
 if TYPE_CHECKING:
     from sandbox.record import RunRecord
@@ -76,7 +76,7 @@ def run(
         roots=scenario_roots(scenarios or ()),
     )
     (record,) = run_all([prepared], quiet=quiet or as_json)
-    _tell_run(record, write_one(record, out), as_json)
+    _write_and_tell(record, out, as_json)
     _leave([record], strict)
 
 
@@ -122,9 +122,9 @@ def compare(
     ]
     records = run_all(prepared, quiet=quiet or as_json)
     if len(records) == 1:  # stopped before there was anything to compare
-        _tell_run(records[0], write_one(records[0], out), as_json)
+        _write_and_tell(records[0], out, as_json)
     else:
-        _tell_comparison(records, write_comparison(records, out), as_json)
+        _write_and_compare(records, out, as_json)
     _leave(records, strict)
 
 
@@ -148,7 +148,17 @@ def chosen_incidents(named: Sequence[str] | None, none: bool) -> tuple[str, ...]
     return tuple(named) if named else None
 
 
-def _tell_run(record: RunRecord, folder: Path, as_json: bool) -> None:
+def _write_and_tell(record: RunRecord, out: Path | None, as_json: bool) -> None:
+    """Write a run and say its verdict; a full disk takes the files, not the verdict."""
+    try:
+        folder = write_one(record, out)
+    except OutputError:
+        _tell_run(record, None, as_json)
+        raise
+    _tell_run(record, folder, as_json)
+
+
+def _tell_run(record: RunRecord, folder: Path | None, as_json: bool) -> None:
     from sandbox.report.terminal import print_files, print_incidents, print_verdict
 
     if as_json:
@@ -159,10 +169,21 @@ def _tell_run(record: RunRecord, folder: Path, as_json: bool) -> None:
     say()
     print_incidents(record, console)
     say()
-    print_files(folder, (REPORT, "summary.json"), console)
+    if folder is not None:
+        print_files(folder, (REPORT, "summary.json"), console)
 
 
-def _tell_comparison(records: Sequence[RunRecord], folder: Path, as_json: bool) -> None:
+def _write_and_compare(records: Sequence[RunRecord], out: Path | None, as_json: bool) -> None:
+    """Write a comparison and say it; a full disk takes the files, not the table."""
+    try:
+        folder = write_comparison(records, out)
+    except OutputError:
+        _tell_comparison(records, None, as_json)
+        raise
+    _tell_comparison(records, folder, as_json)
+
+
+def _tell_comparison(records: Sequence[RunRecord], folder: Path | None, as_json: bool) -> None:
     from sandbox.report.compare import compare_sentence
     from sandbox.report.terminal import print_comparison, print_files
 
@@ -173,7 +194,8 @@ def _tell_comparison(records: Sequence[RunRecord], folder: Path, as_json: bool) 
         return
     console = results_console()
     print_comparison(records, sentence, console)
-    print_files(folder, (COMPARISON,), console)
+    if folder is not None:
+        print_files(folder, (COMPARISON,), console)
 
 
 def _leave(records: Sequence[RunRecord], strict: bool) -> None:

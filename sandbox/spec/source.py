@@ -223,4 +223,4 @@ def _nearby(path: Path) -> str:
         names = sorted(p.name for p in path.parent.glob("*.y*ml"))[:8]
     except (OSError, ValueError):
         return ""
-    return f"YAML files there: {', '.join(names)}." if names else ""
+    return f"YAML files there: {', '.join(names)}." if names else "Check the path."

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sandbox.adapters.files import (
     atomic_directory,
+    check_writable,
     json_bytes,
     next_run_directory,
     read_parquet,
@@ -153,6 +154,16 @@ def test_permission_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(OutputError, match="no permission to write here"):
         next_run_directory(tmp_path / "runs", "fraud")
+
+
+def test_a_place_is_tried_before_time_is_spent(tmp_path: Path) -> None:
+    check_writable(tmp_path / "not" / "yet" / "there")
+    assert os.listdir(tmp_path) == []
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="is a file, not a directory"):
+        check_writable(tmp_path / "file" / "run")
+    with pytest.raises(OutputError, match=r"cannot write|no permission|read-only"):
+        check_writable(Path("/proc/sandbox/run"))
 
 
 def test_run_directories_count_up(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from sandbox.cli import results
 from sandbox.cli.main import main
+from sandbox.errors import OutputError
 from sandbox.record import ObjectiveResult, RunRecord
 
 
@@ -194,6 +195,29 @@ def test_a_report_that_cannot_be_written_leaves_nothing(
     assert main(["compare", "late", "a.yaml", "b.yaml", "--out", "both", "-q"]) == 4
     assert "no space left" in capsys.readouterr().err
     assert not list(Path().iterdir())
+
+
+def test_a_full_disk_takes_the_files_and_not_the_verdict(
+    asked: list[Asked], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OutputError("no space left on the disk", where="here")
+
+    monkeypatch.setattr("sandbox.run.output.write_run", full)
+    assert main(["run", "fraud"]) == 4
+    said = capsys.readouterr()
+    assert "recall at capacity" in said.out and "Written" not in said.out
+    assert "no space left on the disk" in said.err
+    assert main(["run", "fraud", "--json"]) == 4
+    assert json.loads(capsys.readouterr().out)["folder"] is None
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anything_runs(
+    asked: list[Asked], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("file").write_text("x")
+    assert main(["run", "fraud", "--out", "file/run"]) == 4
+    assert asked == [] and "is a file, not a directory" in capsys.readouterr().err
 
 
 def test_slugs_are_file_names() -> None:
