@@ -163,7 +163,7 @@ def _histograms(run: VirtualRun) -> dict[str, dict[str, list[float]]]:
     by_week: dict[str, list[float]] = {"edges": edges.tolist()}
     order = np.argsort(week, kind="stable")
     numbers, begins = np.unique(week[order], return_index=True)
-    for number, mine in zip(numbers, np.split(score[order], begins[1:]), strict=True):
+    for number, mine in zip(numbers, np.split(score[order], begins)[1:], strict=True):
         counts, _ = np.histogram(mine, bins=edges)
         by_week[f"week {number}"] = counts.astype(float).tolist()
     tables: dict[str, dict[str, list[float]]] = {"score_by_week": by_week}

@@ -10,7 +10,7 @@ from pathlib import Path
 from sandbox.errors import UsageError, suggest
 from sandbox.model import check_model
 from sandbox.pipeline.features.plan import FeaturePlan
-from sandbox.run.verdict import check_objectives
+from sandbox.run.verdict import check_objectives, check_rollback
 from sandbox.spec.design import Design
 from sandbox.spec.incidents import Incident
 from sandbox.spec.loading import check_design, design_from, scenario_from
@@ -84,8 +84,9 @@ def prepare(
     scenario = scenario_from(asked)
     source = apply_overrides(read_source(design or folder / "design.yaml"), of_design)
     answer = design_from(source)
-    check_design(answer, source, scenario)
     task = get_task(scenario.task)
+    check_design(answer, source, scenario, metrics=task.metrics)
+    check_rollback(answer, source)
     check_model(answer.model, task)
     check_objectives(scenario, task, asked.name)
     return Prepared(

@@ -9,11 +9,14 @@ import numpy as np
 
 from sandbox.errors import UsageError, suggest
 from sandbox.record import ObjectiveResult, RunRecord
+from sandbox.spec.design import Design
+from sandbox.spec.problems import Problem, first_of
 from sandbox.spec.scenario import ObjectiveSpec, Scenario
+from sandbox.spec.source import Source
 from sandbox.spec.units import format_duration
 from sandbox.task import Task
 
-__all__ = ["Measures", "check_objectives", "judge_objectives"]
+__all__ = ["Measures", "check_objectives", "check_rollback", "judge_objectives"]
 
 DAY = 86400.0
 
@@ -41,13 +44,45 @@ _RUN_MEASURES = (
 )
 
 
-def check_objectives(scenario: Scenario, task: Task, where: str) -> None:
-    """Refuse objectives that nothing measures.
+_SEEN_AT_ONCE = ("negatives_blocked", "event_to_decision_p99")
+"""Objectives that an operator can watch without waiting for labels."""
+_UNITS = {
+    "event_to_decision_p99": ("s", "a duration such as 100ms"),
+    "time_to_recover": ("s", "a duration such as 28d"),
+    "net_loss_per_1000_events": ("USD", "an amount of money such as 300 USD"),
+}
+
+
+def check_rollback(design: Design, source: Source) -> None:
+    """Refuse a rollback that waits for what nobody can know within days of a promotion.
 
     Raises
     ------
     UsageError
-        Naming the objective, and those that exist.
+        Naming the objective, and those that are seen at once.
+    """
+    found = [
+        Problem(
+            ("retraining", "rollback", "on", index),
+            "nobody can see this within days of a promotion",
+            name,
+            f"one of {', '.join(_SEEN_AT_ONCE)}",
+            "Quality and losses wait for labels; a `performance` alert watches them.",
+        )
+        for index, name in enumerate(design.retraining.rollback.on)
+        if name not in _SEEN_AT_ONCE
+    ]
+    if found:
+        raise first_of(found, source)
+
+
+def check_objectives(scenario: Scenario, task: Task, where: str) -> None:
+    """Refuse objectives that nothing measures, and bounds in a unit that is not theirs.
+
+    Raises
+    ------
+    UsageError
+        Naming the objective, and what would do.
     """
     known = (*task.metrics, *_RUN_MEASURES)
     for name in scenario.objectives:
@@ -58,6 +93,16 @@ def check_objectives(scenario: Scenario, task: Task, where: str) -> None:
                 got=name,
                 expected=f"one of {', '.join(known)}",
                 hint=suggest(name, known),
+            )
+        unit, expected = _UNITS.get(name, ("ratio", "a plain number or a share such as 60%"))
+        spec = scenario.objectives[name]
+        bound = spec.at_least if spec.at_least is not None else spec.at_most
+        if getattr(bound, "unit", "") not in ("", unit):
+            raise UsageError(
+                "a bound of another kind",
+                where=f"{where} objectives.{name}",
+                got=str(bound),
+                expected=expected,
             )
 
 
@@ -102,6 +147,8 @@ def _windowed(
 
 
 def _time_to_recover(record: RunRecord) -> tuple[float | None, str]:
+    if not record.incidents:
+        return None, "no incident began"
     worst, evidence = 0.0, "no incident hurt"
     for incident in record.incidents:
         if not incident.hurt:

@@ -92,6 +92,15 @@ def test_incidents_that_are_none(ready: Ready, asked: str, message: str | None) 
         ("ingest.key=weight_kg", r"--set ingest\.key: .*weight_kg"),
         ("load.mean=often", r"--set load\.mean: "),
         ("objectives.speed={at_least: 1}", r"scenario\.yaml objectives: unknown objective"),
+        ("objectives.pr_auc={at_least: 3d}", r"objectives\.pr_auc: a bound of another kind"),
+        (
+            "retraining.rollback={on: [recall_at_capacity]}",
+            r"rollback\.on\[0\]\): nobody can see this within days",
+        ),
+        (
+            "monitoring.alerts=[performance: {of: rocc_auc}]",
+            r"unknown metric.*Did you mean roc_auc",
+        ),
         ("task=binry", r"unknown task.*Did you mean binary\?"),
         ("timeline=[storm]", r"unknown incident"),
         ("model.training.window=90d", r"would need more past than there is"),

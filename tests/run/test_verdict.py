@@ -117,8 +117,14 @@ def test_never_to_recover_fails_and_has_no_number() -> None:
     assert result.evidence == "a from day 10: never"
 
 
-def test_nothing_to_recover_from_passes() -> None:
+def test_without_an_incident_nothing_was_measured() -> None:
     result = judged("time_to_recover", {"at_most": "14d"})
+    assert result.passed is None and result.evidence == "no incident began"
+
+
+def test_nothing_to_recover_from_passes() -> None:
+    harmless = (hurt("c", 3, None, harm=False),)
+    result = judged("time_to_recover", {"at_most": "14d"}, incidents=harmless)
     assert result.passed is True and result.evidence == "no incident hurt"
 
 
@@ -140,3 +146,8 @@ def test_an_objective_that_nothing_measures_is_refused() -> None:
         UsageError, match=r"scenario.yaml objectives: .*'pr_auk'.*Did you mean pr_auc\?"
     ):
         check_objectives(scenario(pr_auk={"at_least": 0.5}), TASK, "scenario.yaml")
+
+
+def test_a_bound_in_another_unit_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"objectives.pr_auc: a bound of another kind.*45 USD"):
+        check_objectives(scenario(pr_auc={"at_least": "45 USD"}), TASK, "scenario.yaml")
