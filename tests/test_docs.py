@@ -3,8 +3,13 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import shlex
 from pathlib import Path
 from types import ModuleType
+
+import pytest
+
+from sandbox.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 
@@ -35,3 +40,17 @@ def test_the_readme_lists_every_scenario() -> None:
     text = (ROOT / "README.md").read_text()
     for file in (ROOT / "scenarios").glob("*/scenario.yaml"):
         assert f"`{file.parent.name}`" in text
+
+
+def test_messages_about_recorded_events_are_what_the_command_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / "docs" / "recorded-events.md").read_text()
+    sample = re.search(r"With this `mine.csv`:\n\n```\n(.*?)```", text, re.S)
+    shown = re.findall(r"\$ sandbox (.*)\n(.*)\n", text.partition("<!-- messages -->")[2])
+    assert sample and len(shown) == 3
+    (tmp_path / "mine.csv").write_text(sample[1])
+    monkeypatch.chdir(tmp_path)
+    for command, message in shown:
+        assert main(shlex.split(command)) == 2
+        assert capsys.readouterr().err.strip() == message

@@ -10,6 +10,7 @@ import typer
 
 from sandbox.cli.options import Json, Name, Out, Overrides, Quiet, Scenarios, Seed
 from sandbox.cli.places import scenario_roots
+from sandbox.cli.recorded import Events, EventsMap, TimeUnit, recorded_events
 from sandbox.cli.results import RUNS, check_free
 from sandbox.cli.tables import results_console, say, say_json
 
@@ -41,6 +42,9 @@ def train(
     ] = None,
     seed: Seed = 7,
     overrides: Overrides = None,
+    events: Events = None,
+    columns: EventsMap = None,
+    time_unit: TimeUnit = "s",
     out: Out = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -55,19 +59,24 @@ def train(
     from sandbox.run.setup import prepare
 
     chosen = choose_strategies(strategies)
-    prepared = prepare(
-        name,
-        design=design,
-        seed=seed,
-        days=1,
-        overrides=overrides or (),
-        incidents=(),
-        roots=scenario_roots(scenarios or ()),
-    )
     typed = ["train", name, "--strategies", strategies, "--seed", str(seed)]
     typed += ["--design", str(design)] if design else []
     typed += [word for setting in overrides or () for word in ("--set", setting)]
-    record = run_imbalance_lab(prepared, chosen, _command(typed), _teller(quiet or as_json))
+    typed += ["--events", str(events)] if events else []
+    typed += [word for column in columns or () for word in ("--map", column)]
+    silent = quiet or as_json
+    with recorded_events(events, columns or (), time_unit, quiet=silent) as recorded:
+        prepared = prepare(
+            name,
+            design=design,
+            seed=seed,
+            days=1,
+            overrides=overrides or (),
+            incidents=(),
+            roots=scenario_roots(scenarios or ()),
+            events=recorded,
+        )
+        record = run_imbalance_lab(prepared, chosen, _command(typed), _teller(silent))
     _tell(record, _write(record, out, f"{name}-train-seed{seed}"), as_json)
 
 

@@ -22,6 +22,7 @@ from sandbox.cli.options import (
     Strict,
 )
 from sandbox.cli.places import scenario_roots
+from sandbox.cli.recorded import Events, EventsMap, TimeUnit, recorded_events
 from sandbox.cli.results import (
     COMPARISON,
     REPORT,
@@ -52,6 +53,9 @@ def run(
     overrides: Overrides = None,
     incident: Incidents = None,
     no_incidents: NoIncidents = False,
+    events: Events = None,
+    columns: EventsMap = None,
+    time_unit: TimeUnit = "s",
     out: Out = None,
     strict: Strict = False,
     quiet: Quiet = False,
@@ -66,16 +70,19 @@ def run(
     check_free(out)
     from sandbox.run.setup import prepare
 
-    prepared = prepare(
-        name,
-        design=design,
-        seed=seed,
-        days=days,
-        overrides=overrides or (),
-        incidents=chosen,
-        roots=scenario_roots(scenarios or ()),
-    )
-    (record,) = run_all([prepared], quiet=quiet or as_json)
+    silent = quiet or as_json
+    with recorded_events(events, columns or (), time_unit, quiet=silent) as recorded:
+        prepared = prepare(
+            name,
+            design=design,
+            seed=seed,
+            days=days,
+            overrides=overrides or (),
+            incidents=chosen,
+            roots=scenario_roots(scenarios or ()),
+            events=recorded,
+        )
+        (record,) = run_all([prepared], quiet=silent)
     _write_and_tell(record, out, as_json)
     _leave([record], strict)
 
@@ -90,6 +97,9 @@ def compare(
     overrides: Overrides = None,
     incident: Incidents = None,
     no_incidents: NoIncidents = False,
+    events: Events = None,
+    columns: EventsMap = None,
+    time_unit: TimeUnit = "s",
     out: Out = None,
     strict: Strict = False,
     quiet: Quiet = False,
@@ -108,19 +118,22 @@ def compare(
         )
     from sandbox.run.setup import prepare
 
-    prepared = [
-        prepare(
-            name,
-            design=design,
-            seed=seed,
-            days=days,
-            overrides=overrides or (),
-            incidents=chosen,
-            roots=scenario_roots(scenarios or ()),
-        )
-        for design in designs
-    ]
-    records = run_all(prepared, quiet=quiet or as_json)
+    silent = quiet or as_json
+    with recorded_events(events, columns or (), time_unit, quiet=silent) as recorded:
+        prepared = [
+            prepare(
+                name,
+                design=design,
+                seed=seed,
+                days=days,
+                overrides=overrides or (),
+                incidents=chosen,
+                roots=scenario_roots(scenarios or ()),
+                events=recorded,
+            )
+            for design in designs
+        ]
+        records = run_all(prepared, quiet=silent)
     if len(records) == 1:  # stopped before there was anything to compare
         _write_and_tell(records[0], out, as_json)
     else:

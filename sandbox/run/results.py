@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox.adapters.recorded import Recording
 from sandbox.batch import Batch
 from sandbox.record import RunRecord, VersionRecord
 from sandbox.run.incidents import incident_records
@@ -48,6 +49,7 @@ def finish_record(run: VirtualRun, *, days: float, complete: bool) -> RunRecord:
         design_text=prepared.design_text,
         metrics=run.metrics,
     )
+    _count_refused(run, record)
     _daily_money(run, record)
     _baseline_quality(run, record)
     record.versions = [_with_worth(run, version, days) for version in run.lifecycle.records]
@@ -67,9 +69,33 @@ def _notes(prepared: Prepared, complete: bool) -> list[str]:
         "Latency comes from a queueing model with reference service times, not from a measurement "
         "of this machine.",
     ]
+    if prepared.recording is not None:
+        notes[1] = "The events are recorded: they do not react to decisions."
+        notes.insert(0, _played(prepared.recording))
     if not complete:
         notes.insert(0, "This run was stopped early; objectives speak about its days only.")
     return notes
+
+
+def _played(recording: Recording) -> str:
+    """Say what was played of a file, and what was refused."""
+    refused = "; ".join(
+        f"{count:,} {reason} ({recording.examples[reason]})"
+        if reason in recording.examples
+        else f"{count:,} {reason}"
+        for reason, count in sorted(recording.refused.items())
+    )
+    played = f"{recording.events:,} recorded events played, history included"
+    return f"{played}; refused before: {refused}." if refused else f"{played}; none refused."
+
+
+def _count_refused(run: VirtualRun, record: RunRecord) -> None:
+    """Add the rows of a file that never became events to the dead letters."""
+    if run.prepared.recording is None:
+        return
+    for reason, count in sorted(run.prepared.recording.refused.items()):
+        name = f"dead_letter.{reason}"
+        record.counts[name] = record.counts.get(name, 0) + count
 
 
 def _daily_money(run: VirtualRun, record: RunRecord) -> None:

@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.adapters.recorded import Recording
+from sandbox.adapters.recorded_file import EventsFile
 from sandbox.errors import UsageError, suggest
 from sandbox.model import check_model
 from sandbox.pipeline.features.plan import FeaturePlan
+from sandbox.run.recorded import check_turnable, play_back
 from sandbox.run.verdict import check_objectives, check_rollback
 from sandbox.spec.design import Design
 from sandbox.spec.incidents import Incident
@@ -44,6 +47,8 @@ class Prepared:
     """Active incidents by name."""
     seed: int
     days: int
+    recording: Recording | None = None
+    """Events that take the place of the world's."""
 
 
 def prepare(
@@ -55,6 +60,7 @@ def prepare(
     overrides: Sequence[str],
     incidents: Sequence[str] | None,
     roots: Sequence[Path],
+    events: EventsFile | None = None,
 ) -> Prepared:
     """Read and check all that a run needs.
 
@@ -72,6 +78,8 @@ def prepare(
         Names, each optionally with a day as in ``ring@30d``; None for the scenario's timeline.
     roots
         Folders of scenarios.
+    events
+        Recorded events that take the place of the world's.
 
     Raises
     ------
@@ -89,6 +97,10 @@ def prepare(
     check_rollback(answer, source)
     check_model(answer.model, task)
     check_objectives(scenario, task, asked.name)
+    recording = None
+    if events is not None:
+        check_turnable(_chosen(scenario, incidents or ()))
+        scenario, recording, days = play_back(events, scenario, task, days)
     return Prepared(
         name=name,
         folder=folder,
@@ -107,6 +119,7 @@ def prepare(
         incidents=_chosen(scenario, incidents),
         seed=seed,
         days=days or scenario.days,
+        recording=recording,
     )
 
 

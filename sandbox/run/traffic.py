@@ -20,6 +20,8 @@ from sandbox.world import (
     DataFaultEngine,
     KnobCurves,
     LoadCurve,
+    StreamedWorld,
+    World,
     blamed_on,
     build_world,
     check_events,
@@ -70,13 +72,17 @@ class Traffic:
         place = str(prepared.folder / "scenario.yaml")
         world_class, start = prepared.world_class, scenario.start_time
         self._conforms, self._thorough = False, thorough
-        with self._author():
-            rng = stream(seed, "population")
-            self.world = build_world(world_class, scenario.world, rng, place)
+        self.world: World
+        if prepared.recording is not None:
+            self.world = StreamedWorld(prepared.recording)
+        else:
+            with self._author():
+                rng = stream(seed, "population")
+                self.world = build_world(world_class, scenario.world, rng, place)
         faults = [i.stack for i in prepared.incidents.values() if i.stack]
         self._curve = LoadCurve(scenario.load, start, stream(seed, "bursts"), faults)
         self._calm = LoadCurve(scenario.load, start, stream(seed, "bursts"))
-        self._knobs = KnobCurves(world_class.knobs, prepared.incidents, stream(seed, "drift"))
+        self._knobs = KnobCurves(self.world.knobs, prepared.incidents, stream(seed, "drift"))
         self._faults = DataFaultEngine(prepared.incidents, scenario.event, start)
 
     def full_rate(self, times: NDArray[np.float64]) -> NDArray[np.float64]:

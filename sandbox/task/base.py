@@ -25,6 +25,8 @@ class Task(ABC):
 
     name: str
     """Name in ``scenario.yaml``."""
+    label_values: tuple[float, ...]
+    """What a label can be; any number when empty."""
     primary: str
     """Metric that incidents and verdicts are told in."""
     gate_metric: str

@@ -28,6 +28,7 @@ class BinaryTask(Task):
     """Binary classification, judged by ranking, calibration and what fits a review capacity."""
 
     name = "binary"
+    label_values = (0.0, 1.0)
     primary = "recall_at_capacity"
     gate_metric = "pr_auc"
     metrics = (*_AT_CAPACITY, *_RANKING, *_PROBABILITY)

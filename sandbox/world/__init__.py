@@ -16,7 +16,7 @@ from sandbox.world.knobs import LABEL_DELAY, KnobCurves
 from sandbox.world.labels import after_decision, label_times, sample_delays
 from sandbox.world.load import Catalogue, build_world, load_world_class
 from sandbox.world.mistakes import blamed_on
-from sandbox.world.recorded import RecordedWorld
+from sandbox.world.recorded import RecordedWorld, StreamedWorld
 
 __all__ = [
     "LABEL_DELAY",
@@ -32,6 +32,7 @@ __all__ = [
     "RecordedWorld",
     "Share",
     "Spec",
+    "StreamedWorld",
     "World",
     "after_decision",
     "blamed_on",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from sandbox.batch import Batch
 from sandbox.spec.base import Spec
 from sandbox.world.contract import World
 
-__all__ = ["RecordedWorld"]
+__all__ = ["EventSource", "RecordedWorld", "StreamedWorld"]
 
 
 class RecordedWorld(World):
@@ -77,3 +77,50 @@ class RecordedWorld(World):
         if not np.array_equal(self._times[first:stop], event_time):
             raise ValueError("expected the times that `arrivals` returned")
         return self._recording.slice(first, stop)
+
+
+class EventSource(Protocol):
+    """Events that are read when their time comes."""
+
+    def between(self, start: float, end: float) -> Batch:
+        """Return the events of ``[start, end)`` [s since epoch] as `World.events` does."""
+        ...
+
+
+class StreamedWorld(World):
+    """A recording too large to hold: each block is read when it is due.
+
+    Parameters
+    ----------
+    source
+        Gives the events of a span, the same whenever it is asked.
+    """
+
+    Params: ClassVar[type[Spec]] = Spec
+
+    def __init__(self, source: EventSource) -> None:
+        self._source = source
+        self._block = Batch({})
+
+    def arrivals(self, start: float, end: float) -> NDArray[np.float64]:
+        """Return the recorded times in ``[start, end)`` [s since epoch]; empty outside."""
+        self._block = self._source.between(start, end)
+        times: NDArray[np.float64] = self._block["event_time"]
+        return times
+
+    def events(
+        self,
+        event_time: NDArray[np.float64],
+        knobs: Mapping[str, NDArray[np.float64]],
+        rng: np.random.Generator,
+    ) -> Batch:
+        """Return the recorded events at the times that `arrivals` gave last.
+
+        Raises
+        ------
+        ValueError
+            If those are other times: a recording cannot invent events.
+        """
+        if not np.array_equal(self._block["event_time"], event_time):
+            raise ValueError("expected the times that `arrivals` returned")
+        return self._block

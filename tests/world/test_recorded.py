@@ -5,7 +5,7 @@ import pytest
 
 from sandbox.batch import Batch
 from sandbox.spec.scenario import EventSchema
-from sandbox.world import RecordedWorld, Spec, World, check_events
+from sandbox.world import RecordedWorld, Spec, StreamedWorld, World, check_events
 
 TIMES = np.array([10.0, 20.0, 20.0, 30.0, 45.0])
 GOOD = {
@@ -76,3 +76,23 @@ def test_other_worlds_leave_arrivals_to_the_load_curve() -> None:
             return Batch({})
 
     assert Drawn(Spec(), RNG).arrivals(0.0, 1.0) is None
+
+
+class Source:
+    """Reads a recording when asked."""
+
+    def between(self, start: float, end: float) -> Batch:
+        inside = (start <= TIMES) & (end > TIMES)
+        return Batch({**GOOD, "mechanism": np.zeros(5, np.int8)}).take(inside)
+
+
+def test_a_stream_is_read_block_by_block() -> None:
+    world = StreamedWorld(Source())
+    blocks = []
+    for start in range(0, 60, 10):
+        times = world.arrivals(start, start + 10.0)
+        blocks.append(world.events(times, {}, RNG))
+        assert check_events(blocks[-1], times, SCHEMA, StreamedWorld) == ()
+    assert np.array_equal(Batch.concat(blocks)["amount"], GOOD["amount"])
+    with pytest.raises(ValueError, match="the times that `arrivals` returned"):
+        world.events(TIMES, {}, RNG)

@@ -1,0 +1,309 @@
+"""Recorded events: a file of any order and size becomes blocks of clean events in order of time.
+
+Two passes: the first sees when things happened, the second keeps the span that is played. Rows that
+break the schema are refused with a reason and counted; a file that cannot be played at all is one
+`UsageError`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.adapters.recorded_file import EventsFile, TableFile, match_columns
+from sandbox.adapters.recorded_spill import DAY, DayStore
+from sandbox.adapters.recorded_values import (
+    FINE,
+    NULL,
+    OUT_OF_RANGE,
+    WRONG_TYPE,
+    categories,
+    keys,
+    numbers,
+    times,
+)
+from sandbox.batch import Batch
+from sandbox.errors import UsageError
+from sandbox.spec.scenario import Column, EventSchema
+
+__all__ = ["LabelRule", "Recording", "Survey", "read_recording", "survey_recording"]
+
+_REASONS = {NULL: "null", WRONG_TYPE: "wrong_type", OUT_OF_RANGE: "out_of_range"}
+_EARLIEST, _LATEST = 0.0, 7.3e9  # 1970 to 2201 [s since epoch]
+
+
+@dataclass(frozen=True)
+class LabelRule:
+    """What a label may be."""
+
+    values: tuple[float, ...]
+    """Its possible values; any number when empty."""
+    absence: float | None
+    """What an empty label stands for; None: a row without a label cannot be played."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a first look at a file's times says."""
+
+    file: EventsFile
+    table: TableFile
+    columns: Mapping[str, str]
+    """The file's column for each field."""
+    days: Mapping[int, int]
+    """Rows by day since the epoch; those without a readable time are in none."""
+    first: float
+    last: float
+    """Earliest and latest time [s since epoch]."""
+
+    def rows_between(self, start: float, end: float) -> int:
+        """Return how many rows fall on the days from `start` to before `end` [s since epoch]."""
+        low, high = start / DAY, end / DAY
+        return sum(rows for day, rows in self.days.items() if low - 1 < day < high)
+
+
+@dataclass
+class Recording:
+    """Clean events on disk, read back by time.
+
+    Attributes
+    ----------
+    refused
+        Rows left out because they break the schema, by reason.
+    examples
+        For each reason, the first such row of the file (1 is the first after a header) and its
+        field.
+    events
+        Rows that can be played.
+    """
+
+    schema: EventSchema
+    store: DayStore
+    refused: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
+    events: int = 0
+
+    def between(self, start: float, end: float) -> Batch:
+        """Return the events of ``[start, end)`` [s since epoch] in order of time.
+
+        Columns: the id (a running number in order of time), `event_time`, the columns of the
+        schema, `label`, `mechanism` (0), and `label_time` where the file has it.
+        """
+        parts = []
+        for day in range(int(start // DAY), int(np.ceil(end / DAY))):
+            rows = self.store.day(day)
+            if len(rows):
+                low, high = np.searchsorted(rows["time"], [start, end])
+                parts.append(rows.slice(int(low), int(high)))
+        rows = Batch.concat(parts) if parts else self._nothing()
+        names = {self.schema.id: "number", "event_time": "time"}
+        names |= {name: name for name in self.schema.columns}
+        names |= {name: name for name in ("label", "label_time") if name in rows}
+        columns: dict[str, NDArray[Any]] = {new: rows[old] for new, old in names.items()}
+        return Batch({**columns, "mechanism": np.zeros(len(rows), dtype=np.int8)})
+
+    def _nothing(self) -> Batch:
+        kinds = {name: np.float64 if c.type == "number" else np.int64
+                 for name, c in self.schema.columns.items()}  # fmt: skip
+        kinds |= {"number": np.int64, "time": np.float64, "label": np.float64}
+        return Batch({name: np.zeros(0, dtype=kind) for name, kind in kinds.items()})
+
+
+def survey_recording(file: EventsFile, schema: EventSchema) -> Survey:
+    """Look at a file's columns and times.
+
+    Raises
+    ------
+    UsageError
+        If columns are missing, or no time can be read.
+    """
+    table = TableFile(file.path)
+    fields = {schema.id: True, "event_time": True}
+    fields |= {name: not column.nullable for name, column in schema.columns.items()}
+    columns = match_columns(table, file.columns, {**fields, "label": True, "label_time": False})
+    days: Counter[int] = Counter()
+    first, last, rows, example = np.inf, -np.inf, 0, ""
+    name = columns["event_time"]
+    for piece in table.pieces([name], lambda share: file.told(share / 2)):
+        moments, _ = times(piece[name], file.time_unit)
+        rows += len(moments)
+        known = moments[np.isfinite(moments)]
+        if not len(known):
+            example = example or next((str(v) for v in piece[name].to_pylist() if v), "")
+            continue
+        first, last = min(first, float(known.min())), max(last, float(known.max()))
+        numbered, counts = np.unique(np.floor(known / DAY).astype(np.int64), return_counts=True)
+        days.update(dict(zip(numbered.tolist(), counts.tolist(), strict=True)))
+    where = f"{file.path} {name}"
+    if not rows:
+        raise UsageError("the file has no rows", where=str(file.path))
+    if not days:
+        raise UsageError(
+            "no time can be read", where=where, got=example or "nothing",
+            expected="timestamps, ISO 8601 text, or numbers",
+        )  # fmt: skip
+    _check_era(first, last, where)
+    return Survey(file, table, columns, days, first, last)
+
+
+def _check_era(first: float, last: float, where: str) -> None:
+    """Refuse numbers that are not seconds rather than play them as such."""
+    if first >= _EARLIEST and last <= _LATEST:
+        return
+    raise UsageError(
+        "times outside the years 1970 to 2200",
+        where=where,
+        got=f"{first:.0f} to {last:.0f} s since 1970",
+        expected="seconds, unless --time-unit says otherwise",
+        hint="For milliseconds: --time-unit ms",
+    )
+
+
+def read_recording(
+    survey: Survey, schema: EventSchema, labels: LabelRule, start: float, end: float
+) -> Recording:
+    """Read and check the rows with ``start <= event_time < end`` [s since epoch].
+
+    Rows whose time cannot be read are refused too. Memory holds one piece of the file, one day of
+    events, and 16 bytes a row.
+
+    Raises
+    ------
+    UsageError
+        If nothing of it can be played.
+    OutputError
+        If intermediate files cannot be written.
+    """
+    file, table = survey.file, survey.table
+    recording = Recording(schema, DayStore(file.scratch))
+    check = _RowCheck(survey, schema, labels, recording, (start, end))
+    seen = 0
+    for piece in table.pieces(list(survey.columns.values()), lambda s: file.told(0.5 + s / 2)):
+        rows = np.arange(seen, seen + len(next(iter(piece.values()))), dtype=np.int64)
+        seen += len(rows)
+        columns, fine = check.convert(piece, rows)
+        recording.store.add({name: values[fine] for name, values in columns.items()})
+        recording.events += int(fine.sum())
+    if table.malformed:
+        recording.refused["malformed"] = table.malformed
+    doubled = recording.store.close()
+    if len(doubled):
+        recording.refused["duplicate"] = len(doubled)
+        recording.examples["duplicate"] = f"row {doubled.min() + 1}: {survey.columns[schema.id]}"
+        recording.events -= len(doubled)
+    if not recording.events:
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in recording.refused.items())
+        raise UsageError(
+            "no row can be played", where=str(file.path), got=reasons or "nothing in this span",
+            hint="; ".join(recording.examples.values()),
+        )  # fmt: skip
+    return recording
+
+
+class _RowCheck:
+    """Converts pieces of a file, and counts rows that break the schema by their first reason."""
+
+    def __init__(
+        self,
+        survey: Survey,
+        schema: EventSchema,
+        labels: LabelRule,
+        recording: Recording,
+        span: tuple[float, float],
+    ) -> None:
+        self._survey, self._schema, self._recording = survey, schema, recording
+        self._labels, self._span = labels, span
+
+    def convert(
+        self, piece: Mapping[str, Any], rows: NDArray[np.int64]
+    ) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
+        """Return columns (`time`, `row`, `id` and the schema's) and which rows may be played.
+
+        Rows outside the span are left out before anything else is looked at.
+        """
+        of = self._survey.columns
+        moments, why = times(piece[of["event_time"]], self._survey.file.time_unit)
+        inside = ~(moments < self._span[0]) & ~(moments >= self._span[1])
+        rows, moments, reasons = rows[inside], moments[inside], why[inside]
+        if not inside.all():
+            piece = {name: column.filter(inside) for name, column in piece.items()}
+        fine = np.ones(len(rows), dtype=np.bool_)
+        columns: dict[str, NDArray[Any]] = {"row": rows, "time": moments}
+        reasons[(moments < _EARLIEST) | (moments > _LATEST)] = OUT_OF_RANGE
+        self._refuse("event_time", reasons, columns, fine)
+        columns["id"], reasons = keys(piece[of[self._schema.id]])
+        self._refuse(self._schema.id, reasons, columns, fine)
+        for name, spec in self._schema.columns.items():
+            if name not in of:
+                empty = np.nan if spec.type == "number" else -1
+                kind = np.float64 if spec.type == "number" else np.int64
+                columns[name] = np.full(len(rows), empty, dtype=kind)
+                continue
+            columns[name], reasons = _column(piece[of[name]], spec)
+            self._refuse(name, reasons, columns, fine)
+        self._convert_labels(piece, columns, fine)
+        return columns, fine
+
+    def _convert_labels(
+        self,
+        piece: Mapping[str, Any],
+        columns: dict[str, NDArray[Any]],
+        fine: NDArray[np.bool_],
+    ) -> None:
+        """Add `label` and, where the file has it, `label_time` (infinity: never)."""
+        of, rule = self._survey.columns, self._labels
+        label, reasons = numbers(piece[of["label"]])
+        absent = reasons == NULL
+        if rule.values:
+            reasons[(reasons == FINE) & ~np.isin(label, rule.values)] = OUT_OF_RANGE
+        if rule.absence is not None:
+            label, reasons = np.where(absent, rule.absence, label), np.where(absent, FINE, reasons)
+        columns["label"] = label
+        self._refuse("label", reasons.astype(np.int8), columns, fine)
+        if "label_time" not in of:
+            return
+        known, reasons = times(piece[of["label_time"]], self._survey.file.time_unit)
+        reasons[reasons == NULL] = FINE
+        reasons[known < columns["time"]] = OUT_OF_RANGE
+        columns["label_time"] = np.where(absent | np.isnan(known), np.inf, known)
+        self._refuse("label_time", reasons, columns, fine)
+
+    def _refuse(
+        self,
+        name: str,
+        reasons: NDArray[np.int8],
+        columns: Mapping[str, NDArray[Any]],
+        fine: NDArray[np.bool_],
+    ) -> None:
+        bad = fine & (reasons != FINE)
+        if not bad.any():
+            return
+        for code, reason in _REASONS.items():
+            mine = np.flatnonzero(bad & (reasons == code))
+            if len(mine):
+                self._recording.refused[reason] += len(mine)
+                row = int(columns["row"][mine[0]]) + 1
+                self._recording.examples.setdefault(reason, f"row {row}: {name}")
+        fine &= ~bad
+
+
+def _column(column: Any, spec: Column) -> tuple[NDArray[Any], NDArray[np.int8]]:
+    """Return a column's values and why some cannot be used under its specification."""
+    if spec.type == "number":
+        values, reasons = numbers(column)
+        low = -np.inf if spec.min is None else spec.min
+        high = np.inf if spec.max is None else spec.max
+        outside = (values < low) | (values > high) | np.isinf(values)
+        reasons[outside] = OUT_OF_RANGE
+    elif spec.type == "key":
+        values, reasons = keys(column)
+    else:
+        values, reasons = categories(column, spec.values)
+    if spec.nullable:
+        reasons[reasons == NULL] = FINE
+    return values, reasons

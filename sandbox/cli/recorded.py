@@ -1,0 +1,89 @@
+"""``--events FILE``: a user's own history, opened for as long as a command needs it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sandbox.errors import UsageError, suggest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.adapters.recorded_file import EventsFile
+
+__all__ = ["Events", "EventsMap", "TimeUnit", "recorded_events"]
+
+_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+
+Events = Annotated[
+    Path | None,
+    typer.Option(
+        "--events",
+        metavar="FILE",
+        help="Play your own events (.parquet, .csv) instead of the scenario's world.",
+    ),
+]
+EventsMap = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map", metavar="COLUMN=FIELD", help="Which column of FILE holds a field (repeatable)."
+    ),
+]
+TimeUnit = Annotated[
+    str,
+    typer.Option("--time-unit", metavar="UNIT", help="Unit of times that are numbers: s, ms, us."),
+]
+
+
+@contextmanager
+def recorded_events(
+    path: Path | None, columns: Sequence[str], unit: str, *, quiet: bool
+) -> Iterator[EventsFile | None]:
+    """Yield the events to play, None for the scenario's own; temporary files end with the block.
+
+    Raises
+    ------
+    UsageError
+        For ``--map`` without a file, or an unknown unit.
+    """
+    if unit not in _UNITS:
+        raise UsageError(
+            "unknown unit", where="--time-unit", got=unit, expected=f"one of {', '.join(_UNITS)}",
+            hint=suggest(unit, _UNITS),
+        )  # fmt: skip
+    if path is None:
+        if columns:
+            raise UsageError("nothing to map", where="--map", hint="Add --events FILE.")
+        yield None
+        return
+    from sandbox.adapters.recorded_file import EventsFile
+
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-events-"))
+        told = _progress(stack, path, quiet=quiet)
+        yield EventsFile(path, tuple(columns), _UNITS[unit], Path(folder), told)
+
+
+def _progress(stack: ExitStack, path: Path, *, quiet: bool) -> Callable[[float], None]:
+    """Return what to tell the share that is read; a bar on a terminal until all of it is."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        return lambda share: None
+    bar = stack.enter_context(Progress(console=console, transient=True))
+    task = bar.add_task(f"reading {path.name}", total=1.0)
+
+    def told(share: float) -> None:
+        bar.update(task, completed=share)
+        if share >= 1.0:
+            bar.stop()
+
+    return told
