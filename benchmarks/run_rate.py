@@ -1,4 +1,4 @@
-"""Events a second: a whole run in virtual time, and the online feature fold alone.
+"""Events a second of a whole run in virtual time.
 
     python benchmarks/run_rate.py [--smoke] [--write] [--profile]
 
@@ -8,9 +8,6 @@ stack model carries the full load, monitors look every day, challengers are trai
 Events of the history count: they go through everything but score and decision. The rate is given
 with and without the time inside training jobs.
 
-The fold is `benchmarks/feature_fold.py`: twelve windowed features beside a plain-Python and a River
-version of the same, in the same process, outputs compared.
-
 --smoke does little, quickly, and fails only if something is broken; --write puts the table into
 benchmarks/RESULTS.md; --profile says where the time of a run goes, training left out.
 """
@@ -19,43 +16,18 @@ from __future__ import annotations
 
 import argparse
 import cProfile
-import importlib.metadata
-import os
-import platform
 import pstats
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
 
-from benchmarks.feature_fold import measure as measure_fold
+from benchmarks.sheet import ROOT, Result, Row, machine, publish, table
 from sandbox.run.execution import VirtualRun
 from sandbox.run.setup import prepare
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "RESULTS.md"
-MARKS = ("<!-- run_rate -->\n", "<!-- end of run_rate -->\n")
 SMALL = ("population=300000", "world.fraud_share=3%")
 """A tenth of the events, with enough positives among them to train on."""
-TARGETS = {"end to end, training excluded": 150_000, "sandbox, batches of 500": 1_000_000}
-LIBRARIES = ("numpy", "numba", "xgboost-cpu", "xgboost", "scikit-learn", "river", "simpy")
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table."""
-
-    name: str
-    events: int
-    seconds: float
-    note: str = ""
-
-    @property
-    def rate(self) -> float:
-        return self.events / self.seconds
+WANTED = 150_000
 
 
 class Clock:
@@ -111,68 +83,19 @@ def play(
     if not record.complete or not record.objectives or not training.wall:
         raise RuntimeError("the run ended without a verdict")
     events = len(run.service.log)
-    note = f"{record.days:.0f} days and {run.prepared.scenario.history / 86400:.0f} of history"
+    history = run.prepared.scenario.history / 86400
+    note = f"{record.days:.0f} days and {history:.0f} of history; wanted: {WANTED:,}"
     jobs = f"{len(run.lifecycle.records)} training jobs, {training.wall:.1f} s"
     return [
-        Row("end to end, training excluded", events, whole.wall - training.wall, note),
-        Row("the same, in CPU time", events, whole.cpu - training.cpu, "all threads"),
-        Row("end to end, training included", events, whole.wall, jobs),
+        Row(
+            "end to end, training excluded",
+            events,
+            whole.wall - training.wall,
+            whole.cpu - training.cpu,
+            note,
+        ),
+        Row("end to end, training included", events, whole.wall, whole.cpu, jobs),
     ]
-
-
-def fold(*, smoke: bool) -> list[Row]:
-    """Return the rates of the fold and of its peers; `ValueError` if their outputs differ."""
-    sizes = (4_000, 20_000) if smoke else (100_000, 2_000_000)
-    results = measure_fold(*sizes, repeats=1 if smoke else 3)
-    return [Row(r.name, r.events, r.events / r.rate, "one core") for r in results]
-
-
-def table(rows: list[Row], base: str) -> list[str]:
-    """Return rows as Markdown, each rate also as a multiple of that of `base`."""
-    reference = next(row.rate for row in rows if row.name == base)
-    lines = ["| version | events | s | events/s | ratio | |", "|---|--:|--:|--:|--:|---|"]
-    for row in rows:
-        target = TARGETS.get(row.name)
-        note = row.note + (f"; wanted: {target:,}" if target else "")
-        lines.append(
-            f"| {row.name} | {row.events:,} | {row.seconds:.3g} | {row.rate:,.0f} "
-            f"| {row.rate / reference:.2g} | {note} |"
-        )
-    return lines
-
-
-def machine() -> str:
-    """Return processor, cores, load and versions on one line."""
-    found = []
-    for library in LIBRARIES:
-        try:
-            found.append(f"{library} {importlib.metadata.version(library)}")
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    load = f"load {os.getloadavg()[0]:.1f} before" if hasattr(os, "getloadavg") else ""
-    return (
-        f"{_processor()}, {os.cpu_count()} cores, {load}; Python {platform.python_version()}, "
-        f"{', '.join(found)}"
-    )
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def write(text: str) -> None:
-    """Put the text between the marks of RESULTS.md, which is made if need be."""
-    old = RESULTS.read_text() if RESULTS.exists() else "# Results\n\n"
-    begin, end = MARKS
-    if begin not in old:
-        old += begin + end
-    head, _, rest = old.partition(begin)
-    RESULTS.write_text(head + begin + text + end + rest.partition(end)[2])
 
 
 def profile(days: int | None, settings: tuple[str, ...]) -> None:
@@ -197,14 +120,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.profile:
         profile(days, settings)
         return 0
-    rows, folds = play(days, settings), fold(smoke=options.smoke)
-    lines = [
-        "## A run in virtual time", "", *table(rows, rows[0].name), "",
-        "## The feature fold alone", "", *table(folds, folds[0].name), "", where, "",
-    ]  # fmt: skip
-    print("\n".join(lines))
-    if options.write:
-        write("\n".join(lines))
+    rows = play(days, settings)
+    lines = ["## A run in virtual time", "", *table(rows, rows[0].name), "", where]
+    publish("run_rate", lines, write=options.write)
     return 0
 
 

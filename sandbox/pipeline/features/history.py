@@ -1,13 +1,15 @@
 """compute_history: the features of a whole log at once, as training and backfills need them.
 
 A different algorithm from the online fold, for the same bits: events are sorted by key and time,
-windows are ranges found by two pointers, sums are differences of prefix sums, labels are
-difference arrays over the events that know them. Out-of-order events take one correction each for
-every event of their key that happened later and was logged before.
+windows and their sums slide along by two pointers, labels are difference arrays over the events
+that know them. Out-of-order events take one correction each for every event of their key that
+happened later and was logged before.
 """
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,9 +57,12 @@ def compute_history(
     """
     out = np.empty((len(batch), len(plan.names)), dtype=np.float32)
     fill_row_features(plan, batch, out)
-    for stage in plan.stage_plans:
-        if stage.outputs:
-            _fill_stage(stage, plan.id, batch, labels, out)
+    stages = [stage for stage in plan.stage_plans if stage.outputs]
+    with ThreadPoolExecutor(max(min(len(stages), os.cpu_count() or 1), 1)) as threads:
+        # Stages fill different columns, and compiled code and NumPy let each other run.
+        jobs = [threads.submit(_fill_stage, s, plan.id, batch, labels, out) for s in stages]
+        for job in jobs:
+            job.result()
     return out
 
 
@@ -98,10 +103,11 @@ def _fill_stage(
         _minor(batch[name][order.log], scale)
         for name, scale in zip(stage.columns, stage.scales, strict=False)
     ]
-    changes = None
+    sums, changes = _parts(stage, sources), None
     if stage.has_labels and labels is not None and len(labels):
         changes = _label_changes(stage, id, batch, labels, order)
     values = np.empty((len(order.log), len(stage.outputs)), dtype=np.float32)
+    room = (np.empty_like(order.log), np.empty_like(sums[0]))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for window_at in range(-1, len(stage.windows)):
             wanted = [(c, o) for c, o in enumerate(stage.outputs) if o.window == window_at]
@@ -111,12 +117,12 @@ def _fill_stage(
                 for column, _ in wanted:
                     values[:, column] = gap
                 continue
-            totals = _totals(stage.windows[window_at], order, sources, changes)
+            totals = _totals(stage.windows[window_at], order, sums, len(sources), changes, room)
             for column, output in wanted:
-                values[:, column] = _finish(output, totals, sources, stage.scales)
+                _finish(output, totals, sources, stage.scales, values[:, column])
     if len(order.log) < len(keys):
         out[np.ix_(keys < 0, stage.positions)] = np.nan
-    kernels.scatter(values, order.log, stage.positions, out)
+    kernels.scatter(values, order.log, stage.positions, out.reshape(-1), out.shape[1])
 
 
 def _sort(keys: Ints, event_time: Floats) -> _Order:
@@ -146,31 +152,60 @@ def _minor(values: NDArray[np.float64], scale: float) -> tuple[Ints, NDArray[np.
     return np.where(known, minor, 0.0).astype(np.int64), known
 
 
+def _parts(
+    stage: StagePlan, sources: list[tuple[Ints, NDArray[np.bool_]]]
+) -> tuple[Ints, dict[tuple[int, int], int]]:
+    """Return what windows can add up, shape (k, places), and the row of each (source, kind).
+
+    Row -1 stands for ones: where every value is known, how many are is the count.
+    """
+    rows: list[Ints] = []
+    index: dict[tuple[int, int], int] = {}
+    for window in stage.windows:
+        for source, kind in window.slots:
+            if source == len(sources) or (source, kind) in index:
+                continue
+            values, known = sources[source]
+            if kind == KNOWN and known.all():
+                index[source, kind] = -1
+                continue
+            index[source, kind] = len(rows)
+            rows.append(
+                values if kind == TOTAL else known * 1 if kind == KNOWN else (values > 0) * 1
+            )
+    places = len(sources[0][0]) if sources else 0
+    return np.array(rows, dtype=np.int64).reshape(len(rows), places), index
+
+
 def _totals(
-    window: Window,
-    order: _Order,
-    sources: list[tuple[Ints, NDArray[np.bool_]]],
-    changes: _Labels | None,
-) -> dict[tuple[int, int] | int, Ints]:
-    """Return what the window of each event adds up, by (source, kind); its count by -1."""
-    start, end = np.empty_like(order.log), np.empty_like(order.log)
-    kernels.window_edges(order.t, order.first, window.delay, window.over, start, end)
-    inside = (start[order.ahead] <= order.late) & (order.late < end[order.ahead])
+    window: Window, order: _Order, sums: tuple[Ints, dict[tuple[int, int], int]], labels: int,
+    changes: _Labels | None, room: tuple[Ints, Ints],
+) -> dict[tuple[int, int] | int, Ints]:  # fmt: skip
+    """Return what the window of each event adds up, by (source, kind); its count by -1.
+
+    `labels` is the number of the source that stands for labels. Counts and sums are put into
+    `room`, which the next window uses again: fresh memory costs as much as the sums.
+    """
+    parts, index = sums
+    slots = [slot for slot in window.slots if slot[0] != labels]
+    rows = [index[slot] for slot in slots if index[slot] >= 0]
+    wanted = parts[rows] if len(rows) < len(parts) else parts
+    count, added = room[0], room[1][: len(rows)]
+    kernels.slide(order.t, order.first, window.delay, window.over, wanted, count, added)
+    # What an event has not seen: those that happened before it and came after it.
+    newest = order.t[order.ahead] - window.delay
+    inside = (order.t[order.late] > newest - window.over) & (order.t[order.late] <= newest)
     late, ahead = order.late[inside], order.ahead[inside]
-    count = end - start
     np.subtract.at(count, ahead, 1)
+    for total, part in zip(added, wanted, strict=True):
+        np.subtract.at(total, ahead, part[late])
     totals: dict[tuple[int, int] | int, Ints] = {-1: count}
-    for source, kind in window.slots:
-        if source == len(sources):
-            totals[source, kind] = _label_total(kind, window, order, changes)
-            continue
-        values, known = sources[source]
-        parts = values if kind == TOTAL else known if kind == KNOWN else values > 0
-        prefix = np.zeros(len(order.log) + 1, dtype=np.int64)
-        np.cumsum(parts, out=prefix[1:])
-        total = prefix[end] - prefix[start]
-        np.subtract.at(total, ahead, parts[late].astype(np.int64))
-        totals[source, kind] = total
+    place = {row: at for at, row in enumerate(rows)}
+    for slot in window.slots:
+        if slot[0] == labels:
+            totals[slot] = _label_total(slot[1], window, order, changes)
+        else:
+            totals[slot] = count if index[slot] < 0 else added[place[index[slot]]]
     return totals
 
 
@@ -179,25 +214,30 @@ def _finish(
     totals: dict[tuple[int, int] | int, Ints],
     sources: list[tuple[Ints, NDArray[np.bool_]]],
     scales: tuple[float, ...],
-) -> Floats:
-    """Return an output column in float64 from integer totals."""
+    out: NDArray[np.float32],
+) -> None:
+    """Fill an output column from integer totals; arithmetic in float64."""
     operation, source, count = output.operation, output.source, totals[-1]
     if operation == COUNT:
-        return count.astype(np.float64)
+        out[:] = count
+        return
     if operation == SHARE:
-        return np.where(count > 0, totals[source, POSITIVE] / count, 0.0)
+        kernels.divide(totals[source, POSITIVE], count, 1.0, 0.0, out)
+        return
     scale = scales[source]
     if operation == SUM:
-        return np.asarray(totals[source, TOTAL] / scale)
+        out[:] = totals[source, TOTAL] / scale
+        return
     total, known = totals[source, TOTAL], totals[source, KNOWN]
     if operation == MEAN:
-        return np.where(known > 0, total / known / scale, np.nan)
+        kernels.divide(total, known, scale, np.nan, out)
+        return
     if operation != RATIO:
         raise ValueError(f"operation {operation} has no window")
     own, own_known = sources[source]
     usable = own_known & (known > 1) & (total != own)
     ratio = own / scale / ((total - own) / (known - 1) / scale)
-    return np.where(usable, ratio, np.nan)
+    out[:] = np.where(usable, ratio, np.nan)
 
 
 def _label_changes(

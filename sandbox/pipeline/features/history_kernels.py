@@ -12,22 +12,24 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.pipeline.compiled import compiled, inlined
+from sandbox.pipeline.compiled import compiled, inlined, prefetch
 
 __all__ = [
     "arrange",
     "count_pairs",
+    "divide",
     "key_ends",
     "label_changes",
     "list_pairs",
     "match",
     "scatter",
     "seen_before",
-    "window_edges",
+    "slide",
 ]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 
 
 @compiled
@@ -88,22 +90,43 @@ def list_pairs(log: Ints, first: Ints, newest: Ints, late: Ints, ahead: Ints) ->
 
 
 @compiled
-def window_edges(t: Floats, first: Ints, delay: float, over: float, start: Ints, end: Ints) -> None:
-    """Fill the range of places in each event's window, by two pointers.
+def slide(
+    t: Floats, first: Ints, delay: float, over: float, parts: Ints, count: Ints, totals: Ints
+) -> None:
+    """Fill how many places each event's window holds and what they add up, by two pointers.
 
-    Events of equal time that come later in the log stay out.
+    `parts` and `totals` have shape (k, n). Events of equal time that come later in the log stay
+    out.
     """
     low = high = 0
+    kinds = len(parts)
     for place in range(len(t)):
         if first[place] == place:
             low = high = place
+            for k in range(kinds):
+                totals[k, place] = 0
+        else:
+            for k in range(kinds):
+                totals[k, place] = totals[k, place - 1]
         newest = t[place] - delay
         oldest = newest - over
         while high <= place and t[high] <= newest:
+            for k in range(kinds):
+                totals[k, place] += parts[k, high]
             high += 1
         while low < high and t[low] <= oldest:
+            for k in range(kinds):
+                totals[k, place] -= parts[k, low]
             low += 1
-        start[place], end[place] = low, high
+        count[place] = high - low
+
+
+@compiled
+def divide(total: Ints, count: Ints, scale: float, otherwise: float, out: Singles) -> None:
+    """Fill ``total / count / scale``; `otherwise` where the count is 0."""
+    for place in range(len(total)):
+        known = count[place]
+        out[place] = total[place] / known / scale if known > 0 else otherwise
 
 
 @compiled
@@ -181,10 +204,12 @@ def label_changes(
 
 
 @compiled
-def scatter(
-    values: NDArray[np.float32], log: Ints, columns: Ints, out: NDArray[np.float32]
-) -> None:
-    """Write rows by place into rows by log position."""
+def scatter(values: Singles, log: Ints, columns: Ints, out: Singles, width: int) -> None:
+    """Write rows by place into rows of `width` by log position; `out` is the matrix laid flat."""
+    ahead = 24  # rows; memory takes about as long as they do
     for place in range(len(log)):
+        if place + ahead < len(log):
+            prefetch(out, log[place + ahead] * width + columns[0])
+        row = log[place] * width
         for c in range(len(columns)):
-            out[log[place], columns[c]] = values[place, c]
+            out[row + columns[c]] = values[place, c]
