@@ -73,6 +73,8 @@ class Network:
         Decided events by bucket of birth and latency, shape (buckets, bins).
     shed
         Dropped events by stage and bucket of birth, shape (stages, buckets).
+    arrived
+        Events that came, by bucket of birth, shape (buckets,).
     repeated
         Retries so far.
     """
@@ -91,6 +93,7 @@ class Network:
         self.start, self.now, self.width = start, start, (end - start) / buckets
         self.histogram = empty_histogram(buckets)
         self.shed = np.zeros((len(stages), buckets), dtype=np.int64)
+        self.arrived = np.zeros(buckets, dtype=np.int64)
         self.first_hop = stages[0].hop
         self.repeated = 0
 
@@ -126,17 +129,22 @@ class Network:
         stage, (since, until), incoming = job
         if stage == 0:
             born = self._source.between(since, until)
+            self.arrived += self._by_bucket(born)
             fresh = Events(born + self.first_hop, born)
             incoming = Events.join([incoming, fresh]) if len(incoming) else fresh
         left, shed = self.states[stage].step(until, incoming)
         if len(shed):
-            bucket = np.clip((shed - self.start) / self.width, 0, self.shed.shape[1] - 1)
-            places = bucket.astype(np.int64)
-            self.shed[stage] += np.bincount(places, minlength=self.shed.shape[1])
+            self.shed[stage] += self._by_bucket(shed)
         if stage + 1 < len(self.states):
             return left
         kernels.record(left.time, left.born, self.start, self.width, self.histogram)
         return NONE
+
+    def _by_bucket(self, born: Floats) -> NDArray[np.int64]:
+        """Count births, shape (buckets,)."""
+        edges = self.start + self.width * np.arange(1, len(self.arrived))
+        ordered = np.sort(born)
+        return np.diff(np.searchsorted(ordered, edges), prepend=0, append=len(born))
 
     def _again(self, end: float) -> Events:
         """Return what clients ask again in the coming step."""

@@ -216,6 +216,19 @@ def settle(workers: Workers, cells: int, count: Words, time: Floats, born: Float
 
 
 @compiled
+def _drop_old(
+    born: Floats, head: int, tail: int, oldest: float, shed: Floats, dropped: int
+) -> tuple[int, int]:
+    """Return where the queue goes on behind what was born before `oldest`, noting it in `shed`."""
+    while head < tail and abs(born[head]) < oldest:
+        if born[head] > 0.0:
+            shed[dropped] = born[head]
+            dropped += 1
+        head += 1
+    return head, dropped
+
+
+@compiled
 def serve(
     rules: Rules, workers: Workers, time: Floats, born: Floats, until: float, hop: float,
     spread: Floats, gaps: Floats, out_time: Floats, out_born: Floats, shed: Floats,
@@ -246,11 +259,7 @@ def serve(
                 at += rules.pause + rules.pause_every * gaps[chance(w * 7919 + gone, rules.seed)]
             if start > until:
                 break
-            while head < tail and start - abs(born[head]) > rules.shed_after:
-                if born[head] > 0.0:
-                    shed[dropped] = born[head]
-                    dropped += 1
-                head += 1
+            head, dropped = _drop_old(born, head, tail, start - rules.shed_after, shed, dropped)
             first, most = done, min(tail - head, rules.max_batch)
             while done - first < most and time[head] <= start:
                 out_born[done] = born[head]
@@ -288,23 +297,21 @@ def record(time: Floats, born: Floats, start: float, width: float, histogram: In
 @compiled
 def retry(
     workers: Workers, born: Floats, now: float, before: float, timeout: float, most: int,
-    out_born: Floats,
+    out_time: Floats, out_born: Floats,
 ) -> int:  # fmt: skip
-    """List the queued events whose client asks again between `before` and `now`.
+    """List the queued events whose client asks again between `before` and `now`, and when.
 
-    A client asks again when `timeout` has passed, then after another, `most` times; how often it
-    has done so follows from the age. Returns how many.
+    A client asks again when `timeout` has passed, then after another, `most` times. Returns how
+    many do.
     """
     found = 0
     for w in range(len(workers.free)):
         for i in range(workers.head[w], workers.tail[w]):
-            if born[i] < 0.0:
-                continue
-            asked = min(int((now - born[i]) / timeout), most)
-            earlier = min(int(max(before - born[i], 0.0) / timeout), most)
-            for _ in range(asked - earlier):
-                out_born[found] = -born[i]
-                found += 1
+            for times in range(1, most + 1):
+                due = born[i] + times * timeout
+                if born[i] > 0.0 and before < due and due <= now:
+                    out_time[found], out_born[found] = due, -born[i]
+                    found += 1
     return found
 
 

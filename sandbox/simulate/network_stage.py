@@ -218,9 +218,11 @@ class StageState:
 
     def retries(self, before: float, now: float, timeout: float, most: int) -> Events:
         """Return the requests that clients repeat between two times."""
-        born = np.empty(self.lag * most)
-        found = kernels.retry(self.workers, self._queues.born, now, before, timeout, most, born)
-        return Events(np.full(found, before), born[:found])
+        again = Events.room(self.lag * most)
+        found = kernels.retry(
+            self.workers, self._queues.born, now, before, timeout, most, again.time, again.born
+        )
+        return again.first(found)
 
     def _fresh(self, workers: int) -> Workers:
         rules = self.rules
