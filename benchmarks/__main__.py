@@ -13,6 +13,7 @@ FIGURES = (
     "history_features",
     "scoring",
     "handbook_generation",
+    "capacity",
 )
 
 

@@ -6,6 +6,7 @@ comparisons, drills and dashboards read one thing.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -18,6 +19,7 @@ from sandbox.batch import Batch
 
 __all__ = [
     "AlertRecord",
+    "Assignment",
     "IncidentRecord",
     "LabRecord",
     "LiveState",
@@ -25,6 +27,8 @@ __all__ = [
     "ObjectiveResult",
     "QualityView",
     "RunRecord",
+    "SweepRecord",
+    "Trial",
     "VersionRecord",
 ]
 
@@ -264,6 +268,54 @@ class LabRecord:
     def summary(self) -> dict[str, Any]:
         """Return everything but the curves, as JSON knows it."""
         return {name: value for name, value in _plain(asdict(self)).items() if name != "curves"}
+
+
+Assignment = tuple[tuple[str, str], ...]
+"""A value for each key that a sweep goes over."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One design of a sweep and its verdict."""
+
+    assignment: Assignment
+    measured: dict[str, float | None] = field(default_factory=dict)
+    """By objective."""
+    shown: dict[str, str] = field(default_factory=dict)
+    """The same with units."""
+    passed: dict[str, bool | None] = field(default_factory=dict)
+    refused: str = ""
+    """Why it could not run, if it could not."""
+
+    @property
+    def name(self) -> str:
+        """A file name for it."""
+        return hashlib.sha256(repr(self.assignment).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class SweepRecord:
+    """All finished trials of a sweep."""
+
+    scenario: str
+    design: str
+    seed: int
+    over: tuple[str, ...]
+    """Keys that were swept over."""
+    trials: tuple[Trial, ...]
+    axes: tuple[str, ...]
+    """Objectives that trials are held against each other by."""
+    best: tuple[int, ...]
+    """Trials that no other one beats on every axis."""
+    targets: dict[str, str]
+    """By objective, in words."""
+    at_least: dict[str, bool]
+    """Whether more is better, by objective."""
+    complete: bool
+
+    def summary(self) -> dict[str, Any]:
+        """Return what goes into ``sweep.json``."""
+        return {str(key): value for key, value in _plain(asdict(self)).items()}
 
 
 def _plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+from sandbox.capacity.faults import KINDS
 from sandbox.cli.main import main
 
 ROOT = Path(__file__).parent.parent
@@ -54,3 +55,10 @@ def test_messages_about_recorded_events_are_what_the_command_says(
     for command, message in shown:
         assert main(shlex.split(command)) == 2
         assert capsys.readouterr().err.strip() == message
+
+
+def test_the_capacity_page_lists_every_fault_as_it_is() -> None:
+    text = (ROOT / "docs" / "capacity.md").read_text()
+    for name, kind in KINDS.items():
+        assert f"| `{name}` | {kind.about} | {kind.default:g} |" in text
+    assert text.count("$ sandbox ") == 4

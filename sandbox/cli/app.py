@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sandbox import __version__
-from sandbox.cli import author, browse, laboratory, simulate
+from sandbox.cli import author, browse, capacity, laboratory, simulate, sweep, twin
 
 __all__ = ["app"]
 
@@ -50,6 +50,10 @@ app.command("run")(simulate.run)
 app.command("compare")(simulate.compare)
 app.command("train")(laboratory.train)
 app.command("detectors")(laboratory.detectors)
+app.command("capacity")(capacity.capacity)
+app.command("calibrate")(twin.calibrate)
+app.command("twin")(twin.twin)
+app.command("sweep")(sweep.sweep)
 app.command("check")(author.check)
 app.command("new")(author.new)
 app.command("reproduce")(author.reproduce)

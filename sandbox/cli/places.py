@@ -1,14 +1,15 @@
-"""Where scenarios are looked for."""
+"""Where scenarios are looked for, and where this machine's own measurements are kept."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import sandbox
 from sandbox.errors import UsageError
 
-__all__ = ["scenario_names", "scenario_roots"]
+__all__ = ["calibration_file", "scenario_names", "scenario_roots"]
 
 
 def scenario_roots(extra: Sequence[Path] = ()) -> tuple[Path, ...]:
@@ -41,3 +42,10 @@ def scenario_roots(extra: Sequence[Path] = ()) -> tuple[Path, ...]:
 def scenario_names(roots: Sequence[Path]) -> list[str]:
     """Return the names of scenario folders without reading them, sorted; for shell completion."""
     return sorted({path.parent.name for root in roots for path in root.glob("*/scenario.yaml")})
+
+
+def calibration_file() -> Path:
+    """Return where `sandbox calibrate` leaves this machine's profile: the user's data folder."""
+    home = os.environ.get("XDG_DATA_HOME")
+    data = Path(home) if home else Path.home() / ".local" / "share"
+    return data / "ml-design-sandbox" / "profile.json"

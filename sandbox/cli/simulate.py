@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sandbox.cli.designs import DesignFile
+from sandbox.cli.export import ToPrometheus, send
 from sandbox.cli.options import (
     Days,
     Incidents,
@@ -44,10 +47,7 @@ INTERRUPTED = 130
 
 def run(
     name: Name,
-    design: Annotated[
-        Path | None,
-        typer.Option("--design", metavar="FILE", help="Your design [the scenario's design.yaml]."),
-    ] = None,
+    design: DesignFile = None,
     days: Days = None,
     seed: Seed = 7,
     overrides: Overrides = None,
@@ -56,6 +56,7 @@ def run(
     events: Events = None,
     columns: EventsMap = None,
     time_unit: TimeUnit = "s",
+    to_prometheus: ToPrometheus = None,
     out: Out = None,
     strict: Strict = False,
     quiet: Quiet = False,
@@ -84,6 +85,10 @@ def run(
         )
         (record,) = run_all([prepared], quiet=silent)
     _write_and_tell(record, out, as_json)
+    if to_prometheus is not None:
+        from sandbox.report.prometheus import run_lines
+
+        send(to_prometheus, run_lines(record, time.time()))
     _leave([record], strict)
 
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from sandbox.adapters.recorded import Recording
 from sandbox.batch import Batch
+from sandbox.capacity.estimate import Estimate, estimate
+from sandbox.capacity.files import REFERENCE, load_prices, load_profile
 from sandbox.record import RunRecord, VersionRecord
 from sandbox.run.incidents import incident_records
 from sandbox.run.setup import DAY, Prepared
@@ -112,7 +114,15 @@ def _measures(run: VirtualRun) -> Measures:
         answered=run.stack.answered_share(),
         negatives_blocked=run.service.negatives_blocked(),
         net_loss_per_1000_events=run.service.ledger.totals.total / max(run.service.events, 1) * 1e3,
+        capacity=_capacity(run.prepared),
     )
+
+
+def _capacity(prepared: Prepared) -> Estimate:
+    """Reckon with the shipped profile and prices, so that a verdict is the same everywhere."""
+    profile, _ = load_profile(REFERENCE, None)
+    prices = load_prices(None)
+    return estimate(prepared.design, prepared.plan, profile, prices, prepared.scenario.load)
 
 
 def _with_worth(run: VirtualRun, version: VersionRecord, days: float) -> VersionRecord:

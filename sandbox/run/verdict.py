@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sandbox.capacity.estimate import Estimate
 from sandbox.errors import UsageError, suggest
 from sandbox.record import ObjectiveResult, RunRecord
 from sandbox.spec.design import Design
@@ -33,6 +34,8 @@ class Measures:
     """Share of negatives that were blocked."""
     net_loss_per_1000_events: float
     """USD."""
+    capacity: Estimate | None = None
+    """How full the design is at the usual peak, and its bill."""
 
 
 _RUN_MEASURES = (
@@ -41,6 +44,8 @@ _RUN_MEASURES = (
     "negatives_blocked",
     "net_loss_per_1000_events",
     "time_to_recover",
+    "peak_capacity_used",
+    "cost_per_month",
 )
 
 
@@ -50,6 +55,7 @@ _UNITS = {
     "event_to_decision_p99": ("s", "a duration such as 100ms"),
     "time_to_recover": ("s", "a duration such as 28d"),
     "net_loss_per_1000_events": ("USD", "an amount of money such as 300 USD"),
+    "cost_per_month": ("USD", "an amount of money such as 2000 USD"),
 }
 
 
@@ -120,6 +126,8 @@ def judge_objectives(
             f"cost ledger, {whole}",
         ),
         "time_to_recover": lambda: _time_to_recover(record),
+        "peak_capacity_used": lambda: _capacity_used(measures.capacity),
+        "cost_per_month": lambda: _cost(measures.capacity),
     }
     results = []
     for name, spec in scenario.objectives.items():
@@ -160,6 +168,16 @@ def _time_to_recover(record: RunRecord) -> tuple[float | None, str]:
             worst = (back - begin) * DAY
             evidence = f"{incident.name}, day {begin:.0f} to {back:.0f}"
     return worst, evidence
+
+
+def _capacity_used(found: Estimate | None) -> tuple[float | None, str]:
+    if found is None:
+        return None, "not reckoned"
+    return found.used, f"{found.bottleneck} at {found.peak:,.0f} events/s"
+
+
+def _cost(found: Estimate | None) -> tuple[float | None, str]:
+    return (None, "not reckoned") if found is None else (found.cost, "bill of sandbox capacity")
 
 
 def _result(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sandbox.simulate.kernels import compiled
 
 __all__ = [
+    "COOLED",
     "LOWEST",
     "OCTAVES",
     "PARTS",
@@ -44,6 +45,8 @@ Ints = NDArray[np.int64]
 Words = NDArray[np.int32]
 Shorts = NDArray[np.int16]
 
+COOLED = 0.002
+"""Idleness after which a worker's caches hold nothing of use [s]."""
 OCTAVES, PARTS, LOWEST = 40, 128, 1e-6
 """The latency histogram: 128 equal bins an octave from 1 us up to 12 days; ends are open."""
 TABLE = 1 << 16
@@ -68,6 +71,8 @@ class Rules(NamedTuple):
     """Age at which an event is dropped instead of served [s]; infinity for never."""
     seed: int
     """Of the stage."""
+    cold: float = 0.0
+    """By how much a batch takes longer after `COOLED` of idleness; less after less."""
 
 
 class Workers(NamedTuple):
@@ -269,6 +274,7 @@ def serve(
             if done > first:
                 workers.batches[w] += 1
                 factor = spread[chance(w * 104729 + workers.batches[w], rules.seed + 1)]
+                factor *= 1.0 + rules.cold * min((start - free) / COOLED, 1.0)
                 length = (rules.call + rules.event * (done - first)) * factor
             end = start + length
             while at < end:

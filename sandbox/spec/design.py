@@ -26,6 +26,7 @@ __all__ = [
     "QUALITY_KINDS",
     "STREAMS",
     "AlertSpec",
+    "Autoscale",
     "Decision",
     "Design",
     "Gate",
@@ -60,6 +61,33 @@ class Ingest(Spec):
     """How batches are packed on the wire and on disk."""
     retention: Duration = Field(default=7 * DAY, gt=0)
     """How long the log keeps events for a replay."""
+    brokers: int = Field(default=3, ge=1, le=1000)
+    """Machines of the event log, for `sandbox capacity`."""
+    timeout: Duration | None = Field(default=None, gt=0)
+    """After which callers give up waiting and ask again, for `sandbox capacity`."""
+    retries: int = Field(default=0, ge=0, le=10)
+    """How often a caller asks again; 0 for never."""
+
+    @model_validator(mode="after")
+    def _retries_need_a_timeout(self) -> Ingest:
+        if self.retries and self.timeout is None:
+            raise SpecError("retries need a timeout, expected `timeout` such as 1s", "retries")
+        return self
+
+
+class Autoscale(Spec):
+    """Workers by how busy they are, for `sandbox capacity`."""
+
+    target: Share = Field(default=0.6, gt=0, lt=1)
+    """Share of their time that workers should be busy."""
+    most: int = Field(default=12, ge=1, le=4096)
+    """Largest number of workers a stage."""
+    every: Duration = Field(default=30.0, gt=0)
+    """How often the rule looks."""
+    delay: Duration = 60.0
+    """From the decision to a process that works."""
+    cooldown: Duration = 300.0
+    """Shortest time between the last change and fewer workers."""
 
 
 class Pipeline(Spec):
@@ -77,6 +105,12 @@ class Pipeline(Spec):
     """Event-to-decision time after which the fallback answers instead of the model."""
     invalid: Literal["dead_letter", "drop"] = "dead_letter"
     """Where events go that break the schema; both are answered by the fallback."""
+    zones: int = Field(default=3, ge=1, le=100)
+    """Data centres that workers and brokers are spread over, for `sandbox capacity`."""
+    shed_after: Duration | None = Field(default=None, gt=0)
+    """Age at which an event is left to the fallback instead of processed; null for never."""
+    autoscale: Autoscale | None = None
+    """Null: always `workers`."""
 
 
 class XGBoost(Spec):

@@ -21,7 +21,7 @@ DESIGN_MISTAKES = {
     "misspelt key": (
         "partitions: 12", "partitons: 12",
         "3 ingest.partitons: unknown key; got 'partitons', expected one of partitions, key, acks, "
-        "compression, retention. Did you mean partitions?",
+        "compression, retention, brokers, timeout, retries. Did you mean partitions?",
     ),
     "misspelt required key": (
         "features:", "featurs:",

@@ -1,0 +1,95 @@
+"""EventCodec: events as JSON messages, and decisions back; how batches travel on a wire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.batch import Batch
+from sandbox.pipeline.decide import DECISIONS
+from sandbox.spec.scenario import EventSchema
+
+__all__ = ["EventCodec"]
+
+_TYPES: dict[str, Any] = {
+    "key": (int, np.int64),
+    "number": (float | None, np.float64),
+    "category": (str | None, np.int16),
+}
+
+
+class EventCodec:
+    """Typed JSON, one message an event.
+
+    Parameters
+    ----------
+    schema
+        Schema of the events; times are event and processing time [s since epoch].
+    """
+
+    def __init__(self, schema: EventSchema) -> None:
+        self._schema = schema
+        fields: list[tuple[str, Any]] = [
+            (schema.id, int), ("event_time", float), ("processing_time", float),
+        ]  # fmt: skip
+        fields += [(name, _TYPES[column.type][0]) for name, column in schema.columns.items()]
+        self._names = tuple(name for name, _ in fields)
+        self._codes = {
+            name: {value: code for code, value in enumerate(column.values)}
+            for name, column in schema.columns.items()
+            if column.type == "category"
+        }
+        self._decoder = msgspec.json.Decoder(msgspec.defstruct("Event", fields, gc=False))
+        self._encoder = msgspec.json.Encoder()
+
+    def encode(self, events: Batch) -> list[bytes]:
+        """Return a message an event; codes become names, missing values null."""
+        columns: list[list[Any]] = []
+        for name in self._names:
+            values = events[name].tolist()
+            if name in self._codes:
+                words = (*self._schema.columns[name].values, None)
+                values = [words[code] for code in values]
+            elif events[name].dtype.kind == "f":
+                values = [None if value != value else value for value in values]
+            columns.append(values)
+        rows = zip(*columns, strict=True)
+        return [self._encoder.encode(dict(zip(self._names, row, strict=True))) for row in rows]
+
+    def decode(self, messages: Sequence[bytes]) -> Batch:
+        """Return the events of messages.
+
+        Raises
+        ------
+        msgspec.DecodeError
+            For a message that is no event of the schema. Unknown names of a category get code -1.
+        """
+        found = [self._decoder.decode(message) for message in messages]
+        columns: dict[str, NDArray[Any]] = {}
+        for name in self._names:
+            values = [getattr(event, name) for event in found]
+            if name in self._codes:
+                codes = self._codes[name]
+                columns[name] = np.array([codes.get(v, -1) for v in values], dtype=np.int16)
+            elif name in self._schema.columns:
+                kind = _TYPES[self._schema.columns[name].type][1]
+                columns[name] = np.array(values, dtype=kind)
+            else:
+                kind = np.int64 if name == self._schema.id else np.float64
+                columns[name] = np.array(values, dtype=kind)
+        return Batch(columns)
+
+    def encode_decisions(
+        self, ids: NDArray[np.int64], decision: NDArray[np.int8], score: NDArray[np.float64],
+        version: NDArray[np.int16],
+    ) -> list[bytes]:  # fmt: skip
+        """Return a message a decision."""
+        rows = zip(ids.tolist(), decision.tolist(), score.tolist(), version.tolist(), strict=True)
+        return [
+            self._encoder.encode({"id": i, "decision": DECISIONS[d], "score": s, "version": v})
+            for i, d, s, v in rows
+        ]
