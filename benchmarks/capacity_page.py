@@ -19,7 +19,7 @@ from sandbox.cli.main import main as sandbox
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "capacity.md"
-BLOCK = re.compile(r"```console\n\$ sandbox (.*)\n(.*?)```", re.S)
+BLOCK = re.compile(r"```console\n\$ sandbox ([^\n]*)\n(.*?)```", re.S)
 HERE_ONLY = ("twin", "calibrate")
 """Commands whose output is this machine's."""
 

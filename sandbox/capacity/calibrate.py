@@ -20,14 +20,18 @@ from sandbox.pipeline.decide import decide
 from sandbox.pipeline.features.online import warm_up
 from sandbox.pipeline.handler import Handler
 from sandbox.simulate.network_kernels import COOLED
-from sandbox.spec.capacity import CostLine, Profile
+from sandbox.spec.capacity import CostLine, Produced, Profile
 from sandbox.spec.scenario import EventSchema
 
-__all__ = ["SIZES", "StepTimer", "Supply", "between", "calibrate", "fit_line", "machine", "ready"]
+__all__ = [
+    "SIZES", "StepTimer", "Supply", "between", "calibrate", "fit_line", "machine", "ready",
+    "with_broker",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 REPEATS = 60
+BROKER_REPEATS = 20
 KEYS = 5_000
 HISTORY = 60_000
 """Events that the state holds before anything is timed."""
@@ -143,6 +147,32 @@ def calibrate(
     profile = _profile(took, size, handler, number_of_trees, reference)
     every, length = _pauses(driven, reference)
     return profile.model_copy(update={"pause_every": every, "pause": length})
+
+
+def with_broker(profile: Profile, handler: Handler, schema: EventSchema, address: str) -> Profile:
+    """Return the profile with what fetching and producing cost with a broker.
+
+    Raises
+    ------
+    SandboxError
+        If no broker answers there.
+    """
+    from sandbox.adapters.kafka import time_broker  # only here: the client takes a while to load
+
+    messages = Supply(handler, schema, np.random.default_rng(0)).take(max(SIZES))
+    sent, fetched = time_broker(address, messages, SIZES, BROKER_REPEATS)
+    return profile.model_copy(
+        update={
+            "send": fit_line(SIZES, sent),
+            "fetch": fit_line(SIZES, fetched),
+            "produced": Produced(none=0.0, leader=0.0, all=0.0),
+            "notes": (
+                f"fetch and send were measured with the broker at {address}; a batch waits there "
+                "until all replicas in step have it, so hops have no wait of their own.",
+                "append is that of the reference profile.",
+            ),
+        }
+    )
 
 
 def between(first: Profile, second: Profile) -> Profile:

@@ -29,14 +29,15 @@ def first_bottleneck(plant: Plant, design: Design, rate: float) -> str:
     most, name = plant.most()
     load = next(load for load in plant.loads(most) if load.name == name)
     words = f"{name} is full first, at {most:,.0f} events/s"
+    broker = name.startswith("broker")
     if load.mean < 0.9:
         words += (
-            f": its busiest worker is, while the mean is at {load.mean:.0%}, because keys fill "
-            f"{design.ingest.partitions} partitions unevenly"
+            f": its busiest {'broker' if broker else 'worker'} is, while the mean is at "
+            f"{load.mean:.0%}, because keys fill {design.ingest.partitions} partitions unevenly"
         )
-        if load.workers < design.pipeline.workers:
+        if not broker and load.workers < design.pipeline.workers:
             words += " and workers beyond the partitions stand idle"
-        words += "; more partitions per worker even that out"
+        words += "; more partitions even that out"
     share = rate / most
     if share < 1.0:
         return f"{words}. The peak of {rate:,.0f} events/s is {share:.0%} of that."

@@ -32,6 +32,12 @@ def calibrate(
         ),
     ] = None,
     design: DesignFile = None,
+    kafka: Annotated[
+        str | None,
+        typer.Option(
+            "--kafka", metavar="HOST:PORT", help="Measure produce and fetch with this broker too."
+        ),
+    ] = None,
     seed: Seed = 7,
     overrides: Overrides = None,
     quiet: Quiet = False,
@@ -44,6 +50,7 @@ def calibrate(
     """
     from sandbox.adapters.files import write_text
     from sandbox.capacity.calibrate import calibrate as measure
+    from sandbox.capacity.calibrate import with_broker
     from sandbox.capacity.files import REFERENCE, load_profile, profile_text
     from sandbox.capacity.plant import trees
     from sandbox.run.stand_in import stand_in_handler
@@ -57,6 +64,9 @@ def calibrate(
         tell("decode, check, features, score, decide, encode")
         size = trees(prepared.design)
         profile = measure(handler, prepared.scenario.event, size, reference, progress)
+        if kafka is not None:
+            tell("produce, fetch")
+            profile = with_broker(profile, handler, prepared.scenario.event, kafka)
     target = calibration_file()
     target.parent.mkdir(parents=True, exist_ok=True)
     write_text(target, profile_text(profile))
