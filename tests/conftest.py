@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,3 +25,40 @@ settings.load_profile("quick")
 def project() -> Path:
     """The root of the clone."""
     return Path(__file__).parent.parent
+
+
+@pytest.fixture
+def prometheus(tmp_path: Path, project: Path) -> Iterator[str]:
+    """Return the URL of a Prometheus with the configuration that Compose gives it."""
+    binary = shutil.which("prometheus")
+    if binary is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must have Prometheus; see .ci/run")
+        pytest.skip("Prometheus is not installed (Debian: apt install prometheus)")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    command = [
+        binary, f"--config.file={project}/prometheus/prometheus.yml",
+        "--storage.tsdb.path=data", "--log.level=error",
+        f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver",
+    ]  # fmt: skip
+    with subprocess.Popen(command, cwd=tmp_path) as process:
+        try:
+            _wait_for(f"{url}/-/ready")
+            yield url
+        finally:
+            process.terminate()
+
+
+def _wait_for(url: str) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(url, timeout=1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError("Prometheus did not start")

@@ -118,10 +118,13 @@ def _chart(record: SweepRecord) -> Chart:
         "worth having": [t for p, t in enumerate(record.trials) if p in record.best],
         "beaten": [t for p, t in enumerate(record.trials) if p not in record.best],
     }
-    looks = {"worth having": ("observed", "star", 12), "beaten": ("muted", "circle", 7)}
+    looks = {
+        "worth having": ("observed", "triangle-down", 12, "mark"),
+        "beaten": ("muted", "triangle-down-open", 8, "hollow"),
+    }
     traces: list[Figure] = []
     for name, trials in groups.items():
-        colour, symbol, size = looks[name]
+        colour, symbol, size, _ = looks[name]
         known = [t for t in trials if None not in (t.measured.get(across), t.measured.get(up))]
         known.sort(key=lambda trial: trial.measured[across] or 0.0)
         traces.append({
@@ -132,7 +135,7 @@ def _chart(record: SweepRecord) -> Chart:
             "text": ["<br>".join(f"{k}={v}" for k, v in t.assignment) for t in known],
             "hovertemplate": "%{text}<br>%{x:.4~g}, %{y:.4~g}<extra></extra>",
         })  # fmt: skip
-    keys = tuple(Key(name, looks[name][0], kind="mark") for name in groups)
+    keys = tuple(Key(name, looks[name][0], kind=looks[name][3]) for name in groups)
     layout = {"xaxis": axis(words(across)), "yaxis": axis(words(up)), "hovermode": "closest"}
     better = {True: "more is better", False: "less is better"}
     caption = (

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import socket
-import subprocess
 import threading
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import Any
 
 import cramjam
@@ -106,42 +102,6 @@ def test_nobody_there_and_no_url() -> None:
             write_address(wrong)
     assert write_address("http://x:1/") == "http://x:1/api/v1/write"
     assert write_address("http://x:1/own") == "http://x:1/own"
-
-
-@pytest.fixture
-def prometheus(tmp_path: Path) -> Iterator[str]:
-    binary = shutil.which("prometheus")
-    if binary is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI must have Prometheus; see .ci/run")
-        pytest.skip("Prometheus is not installed (Debian: apt install prometheus)")
-    (tmp_path / "p.yml").write_text("storage: {tsdb: {out_of_order_time_window: 200d}}\n")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    command = [
-        binary, "--config.file=p.yml", "--storage.tsdb.path=data", "--log.level=error",
-        f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver",
-    ]  # fmt: skip
-    with subprocess.Popen(command, cwd=tmp_path) as process:
-        try:
-            _wait_for(f"{url}/-/ready")
-            yield url
-        finally:
-            process.terminate()
-
-
-def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(url, timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError("Prometheus did not start")
 
 
 def test_a_simulated_quarter_is_found_in_prometheus(prometheus: str) -> None:
