@@ -3,7 +3,6 @@ from __future__ import annotations
 import socket
 
 import kafka
-import numpy as np
 import pytest
 
 from sandbox.adapters.kafka import time_broker
@@ -16,8 +15,7 @@ def test_batches_are_timed_and_the_topic_is_gone(broker: str) -> None:
     sent, fetched = time_broker(broker, MESSAGES, (1, 8, 64), 4)
     for took in (sent, fetched):
         assert took.shape == (3, 4)
-        assert (took > 0).all() and (took < 5).all()
-    assert np.median(sent[2]) > np.median(sent[0])
+        assert (took > 0).all()
     admin = kafka.KafkaAdminClient(bootstrap_servers=broker)
     assert not [name for name in admin.list_topics() if name.startswith("sandbox.")]
     admin.close()
