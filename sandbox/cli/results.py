@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox.cli.interrupt import Interrupt
+from sandbox.cli.tables import results_console, say, say_json
 from sandbox.errors import OutputError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from sandbox.record import RunRecord
     from sandbox.run.setup import Prepared
 
-__all__ = ["check_free", "run_all", "write_comparison", "write_one"]
+__all__ = ["check_free", "leave_study", "run_all", "write_comparison", "write_one"]
 
 RUNS = Path("runs")
 REPORT = "report.html"
@@ -109,6 +110,58 @@ def write_comparison(records: Sequence[RunRecord], out: Path | None) -> Path:
             write_one(record, hidden / f"{number}-{_slug(record.design)}")
         write_text(hidden / COMPARISON, compare_html(records))
     return folder
+
+
+def leave_study(
+    write: Callable[[], Path],
+    summary: Mapping[str, Any],
+    tell: Callable[[Console], None],
+    files: Sequence[str],
+    *,
+    as_json: bool,
+) -> None:
+    """Write what a study found and say it; a full disk takes the files, not what was found.
+
+    Parameters
+    ----------
+    write
+        Writes the files and returns their folder.
+    tell
+        Says it on a console, where JSON is not asked for.
+    files
+        Names of those that are worth opening.
+
+    Raises
+    ------
+    OutputError
+        If they cannot be written.
+    """
+    try:
+        folder = write()
+    except OutputError:
+        _say_study(summary, tell, None, files, as_json=as_json)
+        raise
+    _say_study(summary, tell, folder, files, as_json=as_json)
+
+
+def _say_study(
+    summary: Mapping[str, Any],
+    tell: Callable[[Console], None],
+    folder: Path | None,
+    files: Sequence[str],
+    *,
+    as_json: bool,
+) -> None:
+    from sandbox.report.terminal import print_files
+
+    if as_json:
+        say_json({**summary, "folder": folder})
+        return
+    console = results_console()
+    tell(console)
+    if folder is not None:
+        say()
+        print_files(folder, files, console)
 
 
 def _slug(text: str) -> str:

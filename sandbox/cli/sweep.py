@@ -29,9 +29,8 @@ from sandbox.cli.options import (
 )
 from sandbox.cli.places import scenario_roots
 from sandbox.cli.progress import telling
-from sandbox.cli.results import RUNS
+from sandbox.cli.results import RUNS, leave_study
 from sandbox.cli.simulate import INTERRUPTED, chosen_incidents
-from sandbox.cli.tables import results_console, say, say_json
 from sandbox.errors import UsageError
 
 if TYPE_CHECKING:
@@ -216,14 +215,13 @@ def _record(
 def _leave(record: SweepRecord, folder: Path, as_json: bool) -> None:
     from sandbox.adapters.files import write_json, write_text
     from sandbox.report.sweep import print_sweep, sweep_html
-    from sandbox.report.terminal import print_files
 
-    write_json(folder / NUMBERS, record.summary())
-    write_text(folder / PAGE, sweep_html(record))
-    if as_json:
-        say_json({**record.summary(), "folder": folder})
-        return
-    console = results_console()
-    print_sweep(record, console)
-    say()
-    print_files(folder, (PAGE, NUMBERS), console)
+    def write() -> Path:
+        write_json(folder / NUMBERS, record.summary())
+        write_text(folder / PAGE, sweep_html(record))
+        return folder
+
+    leave_study(
+        write, record.summary(), lambda console: print_sweep(record, console), (PAGE, NUMBERS),
+        as_json=as_json,
+    )  # fmt: skip

@@ -11,8 +11,8 @@ from sandbox.cli.designs import DesignFile, prepare_design
 from sandbox.cli.options import Json, Name, Out, Overrides, Quiet, Scenarios, Seed, Strict
 from sandbox.cli.places import calibration_file, scenario_names, scenario_roots
 from sandbox.cli.progress import telling
-from sandbox.cli.results import RUNS, check_free
-from sandbox.cli.tables import results_console, say, say_json, say_table
+from sandbox.cli.results import RUNS, check_free, leave_study
+from sandbox.cli.tables import say, say_json, say_table
 from sandbox.errors import VerdictError
 
 if TYPE_CHECKING:
@@ -129,17 +129,16 @@ def twin(
 
 def _leave(record: TwinRecord, out: Path | None, as_json: bool) -> None:
     from sandbox.adapters.files import atomic_directory, next_run_directory, write_json, write_text
-    from sandbox.report.terminal import print_files
     from sandbox.report.twin import print_twin, twin_html
 
-    folder = out or next_run_directory(RUNS, f"{record.scenario}-twin")
-    with atomic_directory(folder) as hidden:
-        write_json(hidden / NUMBERS, record.summary())
-        write_text(hidden / PAGE, twin_html(record))
-    if as_json:
-        say_json({**record.summary(), "folder": folder})
-        return
-    console = results_console()
-    print_twin(record, console)
-    say()
-    print_files(folder, (PAGE, NUMBERS), console)
+    def write() -> Path:
+        folder = out or next_run_directory(RUNS, f"{record.scenario}-twin")
+        with atomic_directory(folder) as hidden:
+            write_json(hidden / NUMBERS, record.summary())
+            write_text(hidden / PAGE, twin_html(record))
+        return folder
+
+    leave_study(
+        write, record.summary(), lambda console: print_twin(record, console), (PAGE, NUMBERS),
+        as_json=as_json,
+    )  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 from sandbox.capacity import calibrate as calibration
 from sandbox.capacity import twin as twin_module
 from sandbox.cli.main import main
+from sandbox.errors import OutputError
 from sandbox.run.scaffold import write_scenario
 
 
@@ -135,3 +136,21 @@ def test_a_wrong_sweep_is_one_line(
     assert main(["sweep", "parcels", *arguments]) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1 and said in err
+
+
+@pytest.mark.parametrize("command", ["capacity", "sweep"])
+def test_a_full_disk_takes_the_files_and_not_what_was_found(
+    command: str, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path, text: str) -> None:
+        raise OutputError("cannot be written", where=str(path), got="No space left on device")
+
+    monkeypatch.setattr("sandbox.adapters.files.write_text", full)
+    over = ["--over", "pipeline.workers=1", "--days", "8", "--jobs", "1", "--no-incidents"]
+    quick = ["population=150", "history=20d", "model.training.window=10d"]
+    settings = [part for text in quick for part in ("--set", text)]
+    more = [*over, *settings] if command == "sweep" else ["--tps", "2000"]
+    assert main([command, "parcels", "--quiet", *more]) == 4
+    out, err = capsys.readouterr()
+    assert "No space left" in err and err.count("\n") == 1
+    assert "parcels" in out and "Written to" not in out
