@@ -10,15 +10,12 @@ from typing import Protocol
 import numpy as np
 import simpy
 
-from sandbox.record import AlertRecord, LiveState, MetricTable, RunRecord
-from sandbox.run.lifecycle import Lifecycle
+from sandbox.record import AlertRecord, LiveState, RunRecord
 from sandbox.run.live import Stopwatch, live_state
 from sandbox.run.results import finish_record
-from sandbox.run.service import Service
 from sandbox.run.setup import DAY, Prepared
-from sandbox.run.stack import RunStack
-from sandbox.run.traffic import BLOCK, Traffic
-from sandbox.run.watch import Watch
+from sandbox.run.system import RunSystem
+from sandbox.run.traffic import BLOCK
 from sandbox.simulate.control import ControlPlane, Phase
 
 __all__ = ["RunObserver", "VirtualRun", "execute"]
@@ -61,20 +58,14 @@ def execute(
     return VirtualRun(prepared, observer, stop or (lambda: False)).play()
 
 
-class VirtualRun:
-    """One design in one world. Play it once."""
+class VirtualRun(RunSystem):
+    """One design in one world, on SimPy's clock. Play it once."""
 
     def __init__(
         self, prepared: Prepared, observer: RunObserver | None, stop: Callable[[], bool]
     ) -> None:
-        self.prepared, self._observer, self._stop = prepared, observer, stop
-        self.metrics = MetricTable()
-        self.traffic = Traffic(prepared)
-        self.service = Service(prepared)
-        self.stack = RunStack(prepared, self.metrics)
-        self.lifecycle = Lifecycle(prepared, self.service.log)
-        self.watch = Watch(prepared, self.service.log, self.metrics)
-        self.alerts: list[AlertRecord] = []
+        super().__init__(prepared)
+        self._observer, self._stop = observer, stop
         history = math.ceil(prepared.scenario.history / BLOCK) * BLOCK
         self.plane = ControlPlane(simpy.Environment(initial_time=-history))
         self._stopwatch = Stopwatch()

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sandbox.record import LiveState, QualityView
 from sandbox.run.setup import DAY
-
-if TYPE_CHECKING:
-    from sandbox.run.execution import VirtualRun
+from sandbox.run.system import RunSystem
 
 __all__ = ["Stopwatch", "live_state"]
 
@@ -30,7 +27,7 @@ class Stopwatch:
         return time.perf_counter() - self._start
 
 
-def live_state(run: VirtualRun, now: float, elapsed: float) -> LiveState:
+def live_state(run: RunSystem, now: float, elapsed: float) -> LiveState:
     """Describe a run at `now` [s since day 0], `elapsed` wall-clock seconds after it began."""
     prepared, metric = run.prepared, run.prepared.task.gate_metric
     quality = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +15,9 @@ from sandbox.capacity.files import REFERENCE, load_prices, load_profile
 from sandbox.record import RunRecord, VersionRecord
 from sandbox.run.incidents import incident_records
 from sandbox.run.setup import DAY, Prepared
+from sandbox.run.system import RunSystem
 from sandbox.run.verdict import Measures, judge_objectives
 from sandbox.task.metrics import reliability_curve
-
-if TYPE_CHECKING:
-    from sandbox.run.execution import VirtualRun
 
 __all__ = ["finish_record"]
 
@@ -28,7 +25,7 @@ BOUGHT_WINDOW = 14 * DAY
 """Time after a promotion over which a version is held against the one it replaced [s]."""
 
 
-def finish_record(run: VirtualRun, *, days: float, complete: bool) -> RunRecord:
+def finish_record(run: RunSystem, *, days: float, complete: bool) -> RunRecord:
     """Collect the record of a run that has come to its end on day `days`."""
     prepared, scenario = run.prepared, run.prepared.scenario
     record = RunRecord(
@@ -91,7 +88,7 @@ def _played(recording: Recording) -> str:
     return f"{played}; refused before: {refused}." if refused else f"{played}; none refused."
 
 
-def _count_refused(run: VirtualRun, record: RunRecord) -> None:
+def _count_refused(run: RunSystem, record: RunRecord) -> None:
     """Add the rows of a file that never became events to the dead letters."""
     if run.prepared.recording is None:
         return
@@ -100,7 +97,7 @@ def _count_refused(run: VirtualRun, record: RunRecord) -> None:
         record.counts[name] = record.counts.get(name, 0) + count
 
 
-def _daily_money(run: VirtualRun, record: RunRecord) -> None:
+def _daily_money(run: RunSystem, record: RunRecord) -> None:
     total = None
     for day, money in run.service.ledger.rows():
         total = money if total is None else total + money
@@ -108,7 +105,7 @@ def _daily_money(run: VirtualRun, record: RunRecord) -> None:
             record.metrics.add(day + 1.0, "loss", value, kind)
 
 
-def _measures(run: VirtualRun) -> Measures:
+def _measures(run: RunSystem) -> Measures:
     return Measures(
         latency_p99=run.stack.latency_p99(),
         answered=run.stack.answered_share(),
@@ -125,7 +122,7 @@ def _capacity(prepared: Prepared) -> Estimate:
     return estimate(prepared.design, prepared.plan, profile, prices, prepared.scenario.load)
 
 
-def _with_worth(run: VirtualRun, version: VersionRecord, days: float) -> VersionRecord:
+def _with_worth(run: RunSystem, version: VersionRecord, days: float) -> VersionRecord:
     """Hold a promoted version against the one it replaced, on the same later events."""
     if version.promoted_day is None:
         return version
@@ -153,7 +150,7 @@ def _with_worth(run: VirtualRun, version: VersionRecord, days: float) -> Version
 
 
 def _scores(
-    run: VirtualRun, number: int, rows: slice, valid: NDArray[np.bool_]
+    run: RunSystem, number: int, rows: slice, valid: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Return a version's scores of the valid rows: those it served are in the log already."""
     log = run.service.log
@@ -164,7 +161,7 @@ def _scores(
     return scores[valid]
 
 
-def _baseline_quality(run: VirtualRun, record: RunRecord) -> None:
+def _baseline_quality(run: RunSystem, record: RunRecord) -> None:
     """Write the oracle's quality of the baseline model trained beside each champion."""
     log, task, start = run.service.log, run.prepared.task, run.prepared.scenario.start_time
     rows = run.service.live_rows()
@@ -188,7 +185,7 @@ def _baseline_quality(run: VirtualRun, record: RunRecord) -> None:
             record.metrics.add(float(last), metric, value, "baseline")
 
 
-def _histograms(run: VirtualRun) -> dict[str, dict[str, list[float]]]:
+def _histograms(run: RunSystem) -> dict[str, dict[str, list[float]]]:
     log, start = run.service.log, run.prepared.scenario.start_time
     rows = run.service.live_rows()
     valid = log.column("dead")[rows] == 0
@@ -214,7 +211,7 @@ def _histograms(run: VirtualRun) -> dict[str, dict[str, list[float]]]:
     return tables
 
 
-def _events(run: VirtualRun) -> Batch:
+def _events(run: RunSystem) -> Batch:
     log, rows = run.service.log, run.service.live_rows()
     schema = run.prepared.scenario.event
     names = (
