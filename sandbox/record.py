@@ -21,6 +21,7 @@ __all__ = [
     "AlertRecord",
     "Assignment",
     "IncidentRecord",
+    "InterventionRecord",
     "LabRecord",
     "LiveState",
     "MetricTable",
@@ -143,6 +144,16 @@ class VersionRecord:
 
 
 @dataclass(frozen=True)
+class InterventionRecord:
+    """What a person on call did, and what came of it."""
+
+    day: float
+    text: str
+    """As it was typed."""
+    outcome: str
+
+
+@dataclass(frozen=True)
 class ObjectiveResult:
     """One line of the verdict."""
 
@@ -217,6 +228,7 @@ class RunRecord:
     incidents: list[IncidentRecord] = field(default_factory=list)
     alerts: list[AlertRecord] = field(default_factory=list)
     versions: list[VersionRecord] = field(default_factory=list)
+    interventions: list[InterventionRecord] = field(default_factory=list)
     money: dict[str, float] = field(default_factory=dict)
     """USD in the simulated slice: ``missed``, ``false_declines``, ``reviews``, ``total``,
     ``no_model`` (what letting everything through would have cost)."""
@@ -241,7 +253,7 @@ class RunRecord:
     def summary(self) -> dict[str, Any]:
         """Return what ``summary.json`` holds, in stable order; unknown numbers are None."""
         summary = {name: _plain(getattr(self, name)) for name in _SUMMARY}
-        for name in ("objectives", "incidents", "alerts", "versions"):
+        for name in ("objectives", "incidents", "alerts", "versions", "interventions"):
             summary[name] = [_plain(asdict(item)) for item in getattr(self, name)]
         return summary
 

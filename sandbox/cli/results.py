@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sandbox.record import RunRecord
+    from sandbox.run.interventions import Intervention
     from sandbox.run.setup import Prepared
 
 __all__ = ["check_free", "leave_study", "run_all", "write_comparison", "write_one"]
@@ -44,8 +45,10 @@ def check_free(out: Path | None) -> None:
     check_writable(out or RUNS)
 
 
-def run_all(prepared: Sequence[Prepared], *, quiet: bool) -> list[RunRecord]:
-    """Run one after the other and return their records.
+def run_all(
+    prepared: Sequence[Prepared], *, quiet: bool, interventions: Sequence[Intervention] = ()
+) -> list[RunRecord]:
+    """Run one after the other, with the same interventions, and return their records.
 
     After a first Ctrl-C the last record is incomplete, and the remaining ones are not run.
     Progress goes to standard error: a block on a terminal, a line a simulated week elsewhere.
@@ -56,15 +59,16 @@ def run_all(prepared: Sequence[Prepared], *, quiet: bool) -> list[RunRecord]:
     console = Console(stderr=True, highlight=False)
     with Interrupt(lambda text: console.print(text)) as interrupt:
         for one in prepared:
-            records.append(_run_one(one, console, interrupt, quiet=quiet))
+            records.append(_run_one(one, console, interrupt, interventions, quiet=quiet))
             if not records[-1].complete:
                 break
     return records
 
 
 def _run_one(
-    prepared: Prepared, console: Console, interrupt: Interrupt, *, quiet: bool
-) -> RunRecord:
+    prepared: Prepared, console: Console, interrupt: Interrupt,
+    interventions: Sequence[Intervention], *, quiet: bool,
+) -> RunRecord:  # fmt: skip
     from sandbox.report.live import LiveHeader, view_for
     from sandbox.run.execution import execute
 
@@ -72,7 +76,7 @@ def _run_one(
     record = None
     view.start(LiveHeader(prepared.name, prepared.design_name, prepared.seed, prepared.days))
     try:
-        record = execute(prepared, view, interrupt)
+        record = execute(prepared, view, interrupt, interventions)
     finally:
         view.finish(record)
     return record

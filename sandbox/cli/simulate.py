@@ -53,6 +53,14 @@ def run(
     overrides: Overrides = None,
     incident: Incidents = None,
     no_incidents: NoIncidents = False,
+    do: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--do",
+            metavar="'ACTION@DAY KEY=VALUE ...'",
+            help="Act as on call: retrain, promote, rollback, threshold, repair (repeatable).",
+        ),
+    ] = None,
     events: Events = None,
     columns: EventsMap = None,
     time_unit: TimeUnit = "s",
@@ -69,6 +77,7 @@ def run(
     """
     chosen = chosen_incidents(incident, no_incidents)
     check_free(out)
+    from sandbox.run.interventions import parse_interventions
     from sandbox.run.setup import prepare
 
     silent = quiet or as_json
@@ -83,7 +92,8 @@ def run(
             roots=scenario_roots(scenarios or ()),
             events=recorded,
         )
-        (record,) = run_all([prepared], quiet=silent)
+        done = parse_interventions(do or (), prepared)
+        (record,) = run_all([prepared], quiet=silent, interventions=done)
     _write_and_tell(record, out, as_json)
     if to_prometheus is not None:
         from sandbox.report.prometheus import run_lines

@@ -41,6 +41,7 @@ def report_html(record: RunRecord) -> str:
         inner = show(*charts)
         return el("div", inner, class_="pair") if inner else inner
 
+    by_hand = [Section("hands", "Done by hand", parts.interventions_table(record))]
     sections = [
         Section("verdict", "Verdict", parts.verdict_table(record)),
         Section("timeline", "Timeline", show(timeline(record))),
@@ -55,6 +56,7 @@ def report_html(record: RunRecord) -> str:
                 Html(pair(data_quality(record, "missing"), data_quality(record, "invalid"))
                      + parts.dead_letters(record))),
         Section("alerts", "Alerts", parts.alerts_table(record)),
+        *(by_hand if record.interventions else ()),
         Section("stack", "Stack", show(stack(record))),
         Section("design", "Design", _design(record)),
         Section("notes", "Limits", parts.notes(record)),

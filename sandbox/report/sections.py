@@ -18,6 +18,7 @@ __all__ = [
     "dead_letters",
     "headline",
     "incident_cards",
+    "interventions_table",
     "notes",
     "verdict_table",
     "version_cards",
@@ -175,6 +176,12 @@ def alerts_table(record: RunRecord) -> Html:
     ]  # fmt: skip
     head = ("Day", "Monitor", "Subject", "Value", "Threshold", "During an incident", "Message")
     return table(head, rows, numeric=(3, 4))
+
+
+def interventions_table(record: RunRecord) -> Html:
+    """Return what a person on call did."""
+    rows = [[day(one.day), one.text, one.outcome] for one in record.interventions]
+    return table(("Day", "Action", "Outcome"), rows)
 
 
 def dead_letters(record: RunRecord) -> Html:

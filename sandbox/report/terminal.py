@@ -64,6 +64,7 @@ def _totals(record: RunRecord) -> list[str]:
         if version.bought is not None:
             text += f"; it bought {version.bought:+.3f} {words(record.primary)}"
         lines.append(text + (", and was rolled back" if version.rolled_back else ""))
+    lines += [f"By hand: {one.text}: {one.outcome}" for one in record.interventions]
     return lines
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
 import numpy as np
 import simpy
 
-from sandbox.record import AlertRecord, LiveState, RunRecord
+from sandbox.record import AlertRecord, InterventionRecord, LiveState, RunRecord
+from sandbox.run.interventions import Intervention, Repair
 from sandbox.run.live import Stopwatch, live_state
 from sandbox.run.results import finish_record
 from sandbox.run.setup import DAY, Prepared
@@ -22,6 +24,8 @@ __all__ = ["RunObserver", "VirtualRun", "execute"]
 
 TRAINING_TIME = 2 * 3600.0
 """How long a training job takes [s]."""
+BY_HAND = "by hand"
+"""What asked for a training job, where a person did."""
 TRAINING_CPU = 0.3
 """Share of every worker's CPU that a training job takes."""
 
@@ -38,6 +42,7 @@ def execute(
     prepared: Prepared,
     observer: RunObserver | None = None,
     stop: Callable[[], bool] | None = None,
+    interventions: Sequence[Intervention] = (),
 ) -> RunRecord:
     """Play a prepared run from its history to its last day.
 
@@ -49,23 +54,28 @@ def execute(
         Told of every simulated day.
     stop
         Asked between blocks; once it says True the run ends there, and the record says so.
+    interventions
+        What a person on call does meanwhile.
 
     Raises
     ------
     SandboxError
         If the world does not keep its promises, or no first model can be trained.
     """
-    return VirtualRun(prepared, observer, stop or (lambda: False)).play()
+    return VirtualRun(prepared, observer, stop or (lambda: False), interventions).play()
 
 
 class VirtualRun(RunSystem):
     """One design in one world, on SimPy's clock. Play it once."""
 
     def __init__(
-        self, prepared: Prepared, observer: RunObserver | None, stop: Callable[[], bool]
-    ) -> None:
+        self, prepared: Prepared, observer: RunObserver | None, stop: Callable[[], bool],
+        interventions: Sequence[Intervention] = (),
+    ) -> None:  # fmt: skip
         super().__init__(prepared)
         self._observer, self._stop = observer, stop
+        self._asked = interventions
+        self._repairs: list[Repair] = []
         history = math.ceil(prepared.scenario.history / BLOCK) * BLOCK
         self.plane = ControlPlane(simpy.Environment(initial_time=-history))
         self._stopwatch = Stopwatch()
@@ -80,6 +90,8 @@ class VirtualRun(RunSystem):
         plane.every(DAY, self._close_day, Phase.MONITOR, start=DAY, until=end)
         self._schedule_incidents()
         self._schedule_training(end)
+        for one in self._asked:
+            plane.at(one.at, partial(self._intervene, one), Phase.RETRAIN)
         while plane.now < end and not self._stop():
             plane.run(plane.now + BLOCK)
         return finish_record(self, days=max(plane.now, 0.0) / DAY, complete=plane.now >= end)
@@ -110,6 +122,9 @@ class VirtualRun(RunSystem):
         if block.start < 0:
             self.service.remember(block)
             return
+        for repair in self._repairs:
+            if block.start < repair.until:
+                block = replace(block, observed=repair.mend(block.observed))
         answered = self.stack.advance(block.start, block.end, self.traffic.full_rate)
         self.service.serve(block, self.lifecycle.deciders(), answered)
 
@@ -154,18 +169,73 @@ class VirtualRun(RunSystem):
 
     def _trained(self, now: float, asked: float, reason: str) -> None:
         self.stack.background(0.0, now)
-        if not self.lifecycle.challenge(asked, reason):
+        passed = self.lifecycle.challenge(asked, reason)
+        if reason == BY_HAND:
+            outcome = self.lifecycle.last_outcome()
+            self.interventions.append(InterventionRecord(now / DAY, "training ended", outcome))
+        if not passed:
             return
         policy = self.prepared.design.retraining
         live = math.ceil((now + policy.shadow) / BLOCK) * BLOCK
         if policy.canary and policy.shadow >= DAY:
             self.plane.at(live - DAY, lambda _: self.lifecycle.start_canary(), Phase.RETRAIN)
-        self.plane.at(live, self._promote, Phase.RETRAIN)
+        waiting = self.lifecycle.challenger
+        self.plane.at(live, lambda at: self._promote(at, waiting), Phase.RETRAIN)
 
-    def _promote(self, now: float) -> None:
+    def _promote(self, now: float, number: int) -> None:
+        """Make a challenger the champion, unless somebody was faster."""
+        if self.lifecycle.challenger != number:
+            return
         self.lifecycle.promote(now)
         self._promoted = now
         self.watch.new_champion(now)
+
+    def _intervene(self, one: Intervention, now: float) -> None:
+        """Do what a person on call does, and note what came of it."""
+        act = {
+            "retrain": self._retrain_by_hand, "promote": self._promote_by_hand,
+            "rollback": self._roll_back_by_hand, "threshold": self._act_above,
+            "repair": self._mend,
+        }[one.kind]  # fmt: skip
+        self.interventions.append(InterventionRecord(now / DAY, one.text, act(one, now)))
+
+    def _retrain_by_hand(self, one: Intervention, now: float) -> str:
+        if one.model is not None:
+            self.lifecycle.use(one.model)
+        if self.plane.training:
+            return "a training job is running already"
+        if self.lifecycle.challenger:
+            return f"v{self.lifecycle.challenger} is in shadow already"
+        self._last_training = -math.inf
+        self._retrain(now, BY_HAND)
+        return "a training job began"
+
+    def _promote_by_hand(self, one: Intervention, now: float) -> str:
+        number = self.lifecycle.challenger
+        if not number:
+            return "there is no challenger"
+        self._promote(now, number)
+        return f"v{number} decides"
+
+    def _roll_back_by_hand(self, one: Intervention, now: float) -> str:
+        if not self.lifecycle.can_roll_back():
+            return "there is no former champion"
+        self.lifecycle.roll_back(now, "by hand")
+        self._promoted = -math.inf
+        self.watch.new_champion(now)
+        return f"v{self.lifecycle.champion} decides again"
+
+    def _act_above(self, one: Intervention, now: float) -> str:
+        self.lifecycle.act_above(one.review, one.block, now)
+        return f"v{self.lifecycle.champion} acts by it until another version takes over"
+
+    def _mend(self, one: Intervention, now: float) -> str:
+        assert one.repair is not None
+        self._repairs.append(one.repair)
+        until = one.repair.until
+        return (
+            f"events are mended until {f'day {until / DAY:g}' if until < math.inf else 'the end'}"
+        )
 
     def _watch_promotion(self, now: float) -> None:
         """Go back to the former champion where a promotion broke what it must not break."""

@@ -24,6 +24,7 @@ from sandbox.record import VersionRecord
 from sandbox.run.log import DecisionLog
 from sandbox.run.seeds import stream
 from sandbox.run.setup import DAY, Prepared
+from sandbox.spec.design import ModelSpec
 
 __all__ = ["Deciders", "Lifecycle"]
 
@@ -56,6 +57,8 @@ class Lifecycle:
         self._champion = 0
         self._challenger = 0
         self._canary = False
+        self._outcome = ""
+        self._spec = prepared.design.model
         self.records: list[VersionRecord] = []
         self.refusals: list[str] = []
         """Training jobs that had too little to learn from, in words."""
@@ -73,6 +76,10 @@ class Lifecycle:
     def model(self, number: int) -> ModelVersion:
         """Return a version."""
         return self._models[number]
+
+    def can_roll_back(self) -> bool:
+        """Tell whether the champion took the place of another."""
+        return self._champion in self._replaced
 
     def replaced_by(self, number: int) -> ModelVersion | None:
         """Return the version that `number` took the place of."""
@@ -131,12 +138,33 @@ class Lifecycle:
             trained = self._train(data, now, trigger)
         except CannotTrain as error:
             self.refusals.append(f"Day {now / DAY:.0f}, {trigger}: {error}")
+            self._outcome = f"nothing was trained: {error}"
             return False
         verdict = self._judge(trained)
         number = self._add(trained, data, now, verdict)
         if verdict.passed:
             self._challenger, self._canary = number, False
+        said = "passed the gate" if verdict.passed else "failed the gate"
+        self._outcome = f"v{number} {said}: {' '.join(verdict.reasons)}"
         return verdict.passed
+
+    def last_outcome(self) -> str:
+        """Return what came of the last `challenge`, in words."""
+        return self._outcome
+
+    def use(self, spec: ModelSpec) -> None:
+        """Train like this from now on."""
+        self._spec = spec
+
+    def act_above(self, review: float | None, block: float | None, now: float) -> None:
+        """Give the champion other thresholds; None leaves one as it is."""
+        version = self._models[self._champion]
+        self._models[self._champion] = replace(
+            version,
+            review_above=version.review_above if review is None else review,
+            block_above=version.block_above if block is None else block,
+            block_reason=version.block_reason if block is None else f"by hand, day {now / DAY:.0f}",
+        )
 
     def start_canary(self) -> None:
         """Let the challenger decide its share."""
@@ -167,7 +195,7 @@ class Lifecycle:
         rows like it, so it counts as often as one in `explore` is drawn (inverse propensity).
         """
         design, epoch = self._prepared.design, self._prepared.scenario.start_time + now
-        window = plan_training(epoch, design.model.training)
+        window = plan_training(epoch, self._spec.training)
         log, absence = self._log, self._prepared.scenario.labels.absence_means
         span = log.rows_between(window.train_from, window.validation_to)
         rows = np.arange(span.start, span.stop)[log.column("dead")[span] == 0]
@@ -192,10 +220,10 @@ class Lifecycle:
         design, epoch = self._prepared.design, self._prepared.scenario.start_time + now
         return train(
             data,
-            design.model,
+            self._spec,
             design.decision,
             self._prepared.task,
-            plan_training(epoch, design.model.training),
+            plan_training(epoch, self._spec.training),
             now=epoch,
             seed=self._prepared.seed,
             names=self._prepared.plan.names,
@@ -221,7 +249,7 @@ class Lifecycle:
 
     def _add(self, trained: Trained, data: TrainingData, now: float, verdict: GateVerdict) -> int:
         """Keep a version (fitted again on all its data if it may serve) and write its record."""
-        model, version = self._prepared.design.model, trained.version
+        model, version = self._spec, trained.version
         if verdict.passed and model.training.refit:
             version = refit(trained, data, model, seed=self._prepared.seed)
         self._models[version.number] = version

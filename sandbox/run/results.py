@@ -41,6 +41,7 @@ def finish_record(run: RunSystem, *, days: float, complete: bool) -> RunRecord:
         events=run.service.events,
         primary=prepared.task.primary,
         alerts=list(run.alerts),
+        interventions=list(run.interventions),
         money=run.service.ledger.totals.as_dict(),
         counts=dict(run.service.counts),
         notes=_notes(prepared, complete),

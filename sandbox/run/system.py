@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.record import AlertRecord, MetricTable
+from sandbox.record import AlertRecord, InterventionRecord, MetricTable
 from sandbox.run.lifecycle import Lifecycle
 from sandbox.run.service import Service
 from sandbox.run.setup import Prepared
@@ -25,3 +25,4 @@ class RunSystem:
         self.lifecycle = Lifecycle(prepared, self.service.log)
         self.watch = Watch(prepared, self.service.log, self.metrics)
         self.alerts: list[AlertRecord] = []
+        self.interventions: list[InterventionRecord] = []

@@ -75,12 +75,12 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Asked]:
         return calls[-1]
 
     monkeypatch.setattr("sandbox.run.setup.prepare", prepare)
-    monkeypatch.setattr("sandbox.run.execution.execute", lambda p, view, stop: record_of(p))
+    monkeypatch.setattr("sandbox.run.execution.execute", lambda p, *others: record_of(p))
     monkeypatch.chdir(tmp_path)
     return calls
 
 
-def stopped(prepared: Asked, view: object, stop: object) -> RunRecord:
+def stopped(prepared: Asked, *others: object) -> RunRecord:
     return replace(record_of(prepared), complete=False, days=3.0)
 
 
