@@ -13,7 +13,7 @@ Every library gets columns in memory in order of time, and as many threads as it
 from __future__ import annotations
 
 import argparse
-import os
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -161,14 +161,14 @@ def with_pandas(events: Batch) -> Callable[[], Matrix]:
 
 def limit(work: Callable[[], Matrix], passes: int = 5) -> str:
     """Say what part of our time is not ours: the system's, for handing out memory."""
-    walls, before = [], os.times()
+    walls, before = [], resource.getrusage(resource.RUSAGE_SELF)
     for _ in range(passes):
         began = time.perf_counter()
         work()
         walls.append(time.perf_counter() - began)
-    after = os.times()
-    system = after.system - before.system
-    share = system / (system + after.user - before.user)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    system = after.ru_stime - before.ru_stime
+    share = system / max(system + after.ru_utime - before.ru_utime, 1e-9)
     return (
         f"{passes} more passes of the sandbox took {min(walls):.2f} to {max(walls):.2f} s, "
         f"{share:.0%} of the CPU time in the system, which clears the memory of fresh arrays. That "
