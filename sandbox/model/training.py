@@ -136,7 +136,8 @@ def train(
     check_model(model, task)
     past, later = _slices(data, window, model)
     rng = _rng(seed, number)
-    fitted, baseline = _fit_both(model, past, rng)
+    seen = _blinded(past.features, names, model)
+    fitted, baseline = _fit_both(model, seen, past.label, rng)
     raw, day = fitted.estimator.predict(later.features), later.day
     calibrator = fit_calibrator(model.calibration, raw, later.label, fitted.odds_factor)
     score = calibrator.apply(raw)
@@ -176,7 +177,8 @@ def refit(trained: Trained, data: TrainingData, model: ModelSpec, *, seed: int) 
     mask = window.training_rows(data.event_time) | window.validation_rows(data.event_time)
     rows = data.rows(mask)
     rng = _rng(seed, version.number)
-    fitted = fit(model.champion, model.imbalance, model.ratio, rows.features, rows.label, rng)
+    seen = _blinded(rows.features, version.names, model)
+    fitted = fit(model.champion, model.imbalance, model.ratio, seen, rows.label, rng)
     calibrator = version.scorer.calibrator
     if model.calibration == "closed_form":
         calibrator = fit_calibrator("closed_form", rows.label, rows.label, fitted.odds_factor)
@@ -215,15 +217,32 @@ def _rng(seed: int, number: int) -> np.random.Generator:
     return np.random.default_rng((seed, number))
 
 
+def _blinded(
+    features: NDArray[np.float32], names: tuple[str, ...], model: ModelSpec
+) -> NDArray[np.float32]:
+    """Return the features with those that the model may not see held at one value.
+
+    What is constant in training splits no tree and gets no weight, so that prediction needs no
+    mask.
+    """
+    hidden = [names.index(name) for name in model.without]
+    if not hidden:
+        return features
+    seen = features.copy()
+    seen[:, hidden] = 0.0
+    return seen
+
+
 def _fit_both(
-    model: ModelSpec, rows: TrainingData, rng: np.random.Generator
+    model: ModelSpec,
+    features: NDArray[np.float32],
+    label: NDArray[np.float64],
+    rng: np.random.Generator,
 ) -> tuple[Fitted, Scorer]:
     own, other = rng.spawn(2)
     with ThreadPoolExecutor(1) as aside:  # the two fits know nothing of each other
-        baseline = aside.submit(
-            fit, _BASELINE, "none", model.ratio, rows.features, rows.label, other
-        )
-        fitted = fit(model.champion, model.imbalance, model.ratio, rows.features, rows.label, own)
+        baseline = aside.submit(fit, _BASELINE, "none", model.ratio, features, label, other)
+        fitted = fit(model.champion, model.imbalance, model.ratio, features, label, own)
         return fitted, Scorer(baseline.result().estimator, Identity())
 
 

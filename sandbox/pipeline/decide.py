@@ -46,6 +46,8 @@ class Decisions(NamedTuple):
     """Would have been blocked, but is let through so that its label will come."""
     fallback: NDArray[np.bool_]
     """Answered without the model."""
+    ruled: NDArray[np.bool_]
+    """A rule decided, whatever the score."""
 
 
 def decide(
@@ -93,7 +95,8 @@ def decide(
     if answered is not None:
         silent |= ~answered
     decision[silent] = fallback
-    return Decisions(decision, explored & ~silent, silent)
+    ruled = np.zeros(len(score), dtype=np.bool_)
+    return Decisions(decision, explored & ~silent, silent, ruled)
 
 
 def uniforms(ids: NDArray[np.int64], seed: int) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ nor clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,12 +21,24 @@ from sandbox.pipeline.snapshot import pack, unpack
 from sandbox.spec.design import Design
 from sandbox.spec.scenario import EventSchema
 
-__all__ = ["Decided", "Pipeline", "Scorer", "Serving"]
+__all__ = ["Decided", "Pipeline", "Rule", "Scorer", "Serving", "Told"]
 
 _CANARY = 1 << 20
 """Apart from other uses of `uniforms`."""
 Scorer = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 """From a feature matrix (n, features) to scores in [0, 1], shape (n,)."""
+Told = Callable[[Batch, NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]
+"""From events and their features to (the features that are logged, those the model is told)."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An action for the events that a condition picks, whatever their score."""
+
+    picks: Callable[[Batch], NDArray[np.bool_]]
+    """From a batch of event columns and features by name to the rows picked."""
+    decision: int
+    """Code into `DECISIONS`."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,8 @@ class Serving:
     canary: Serving | None = None
     """A challenger that decides a share of the events."""
     canary_share: float = 0.0
+    rules: tuple[Rule, ...] = ()
+    """In order; a later one overrules an earlier one."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,7 @@ class Decided:
     """Code into `DECISIONS`."""
     explored: NDArray[np.bool_]
     fallback: NDArray[np.bool_]
+    ruled: NDArray[np.bool_]
     version: NDArray[np.int16]
     """Of the model that decided each event; 0 before the first."""
     dead: Batch
@@ -81,7 +96,8 @@ class Pipeline:
         )
         self.check = SchemaCheck(schema, lateness)
         self.store = FeatureStore(self.plan)
-        self._explore = design.decision.explore
+        self.explore = design.decision.explore
+        """Share of would-be blocked events that are let through."""
         self._fallback = DECISIONS.index(design.decision.fallback)
         self._seed = seed
 
@@ -92,6 +108,7 @@ class Pipeline:
         *,
         serving: Serving | None = None,
         answered: NDArray[np.bool_] | None = None,
+        told: Told | None = None,
     ) -> Decided:
         """Take a batch from the log to decisions.
 
@@ -106,6 +123,8 @@ class Pipeline:
         answered
             For each row of `batch`: whether the model answers within the budget. Its state and
             score are kept up all the same.
+        told
+            What a faulty deployment tells the model and the log instead of the features.
         """
         if answered is not None and len(answered) != len(batch):
             raise ValueError(f"answered has {len(answered)} rows, the batch {len(batch)}")
@@ -113,7 +132,11 @@ class Pipeline:
         if answered is not None and len(dead):
             answered = answered[self.check.accepted]
         features = self.store.update(valid, labels)
-        return self._decide(valid, dead, features, serving, answered)
+        seen = features
+        if told is not None and len(valid):
+            features, seen = told(valid, features)
+        decisions, score, version = self._decide(valid, seen, serving, answered)
+        return Decided(valid, features, score, *decisions, version, dead)
 
     def snapshot(self) -> bytes:
         """Return the whole state, to go on from after a restart."""
@@ -136,18 +159,20 @@ class Pipeline:
     def _decide(
         self,
         valid: Batch,
-        dead: Batch,
         features: NDArray[np.float32],
         serving: Serving | None,
         answered: NDArray[np.bool_] | None,
-    ) -> Decided:
+    ) -> tuple[Decisions, NDArray[np.float64], NDArray[np.int16]]:
         score, version = np.full(len(valid), np.nan), np.zeros(len(valid), dtype=np.int16)
         if serving is not None and len(valid):
             score[:] = serving.score(features)
             version[:] = serving.version
         decisions = self._act(score, serving, valid, answered)
-        if serving is None or serving.canary is None or not len(valid):
-            return Decided(valid, features, score, *decisions, version, dead)
+        if serving is None or not len(valid):
+            return decisions, score, version
+        if serving.canary is None:
+            self._rule(decisions, serving.rules, valid, features)
+            return decisions, score, version
         # The challenger's rows are a fixed share of ids, drawn apart from the explored ones.
         mine = uniforms(valid[self.plan.id], self._seed + _CANARY) < serving.canary_share
         other = np.asarray(serving.canary.score(features), dtype=np.float64)
@@ -155,7 +180,27 @@ class Pipeline:
         for champion, challenger in zip(decisions, tried, strict=True):
             champion[mine] = challenger[mine]
         score[mine], version[mine] = other[mine], serving.canary.version
-        return Decided(valid, features, score, *decisions, version, dead)
+        self._rule(decisions, serving.rules, valid, features)
+        return decisions, score, version
+
+    def _rule(
+        self,
+        decisions: Decisions,
+        rules: Sequence[Rule],
+        valid: Batch,
+        features: NDArray[np.float32],
+    ) -> None:
+        """Let rules decide, in place. They need no model, but they need the answer in time."""
+        if not rules:
+            return
+        known = set(valid.names)
+        columns = {n: features[:, i] for i, n in enumerate(self.plan.names) if n not in known}
+        rows = valid.with_columns(**columns)
+        for rule in rules:
+            picked = rule.picks(rows) & ~decisions.fallback
+            decisions.decision[picked] = rule.decision
+            decisions.explored[picked] = False
+            decisions.ruled[picked] = True
 
     def _act(
         self,
@@ -167,8 +212,8 @@ class Pipeline:
         return decide(
             score,
             serving.thresholds if serving is not None else Thresholds(),
-            explore=self._explore,
-            uniform=uniforms(valid[self.plan.id], self._seed) if self._explore else None,
+            explore=self.explore,
+            uniform=uniforms(valid[self.plan.id], self._seed) if self.explore else None,
             answered=answered,
             fallback=self._fallback,
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -12,8 +11,9 @@ import numpy as np
 import simpy
 
 from sandbox.record import AlertRecord, InterventionRecord, LiveState, RunRecord
-from sandbox.run.interventions import Intervention, Repair
+from sandbox.run.interventions import Intervention
 from sandbox.run.live import Stopwatch, live_state
+from sandbox.run.on_call import OnCall
 from sandbox.run.results import finish_record
 from sandbox.run.setup import DAY, Prepared
 from sandbox.run.system import RunSystem
@@ -75,26 +75,36 @@ class VirtualRun(RunSystem):
         super().__init__(prepared)
         self._observer, self._stop = observer, stop
         self._asked = interventions
-        self._repairs: list[Repair] = []
         history = math.ceil(prepared.scenario.history / BLOCK) * BLOCK
         self.plane = ControlPlane(simpy.Environment(initial_time=-history))
+        self.on_call = OnCall(self, self.plane, self._train_by_hand, self._promote)
         self._stopwatch = Stopwatch()
         self._last_training = 0.0
-        self._promoted = -math.inf
+        self._promoted = (-math.inf, 0)
+        """When which version became champion last."""
 
     def play(self) -> RunRecord:
         """Run to the end, or until told to stop, and return what happened."""
+        plane, end = self.plane, self.prepared.days * DAY
+        self.begin()
+        for one in self._asked:
+            plane.at(one.at, partial(self._intervene, one), Phase.RETRAIN)
+        self.go_on(end)
+        return finish_record(self, days=max(plane.now, 0.0) / DAY, complete=plane.now >= end)
+
+    def begin(self) -> None:
+        """Schedule all that will happen by itself."""
         plane, end = self.plane, self.prepared.days * DAY
         plane.every(BLOCK, self._traffic, Phase.TRAFFIC, until=end)
         plane.at(0.0, self._go_live, Phase.RETRAIN)
         plane.every(DAY, self._close_day, Phase.MONITOR, start=DAY, until=end)
         self._schedule_incidents()
         self._schedule_training(end)
-        for one in self._asked:
-            plane.at(one.at, partial(self._intervene, one), Phase.RETRAIN)
-        while plane.now < end and not self._stop():
-            plane.run(plane.now + BLOCK)
-        return finish_record(self, days=max(plane.now, 0.0) / DAY, complete=plane.now >= end)
+
+    def go_on(self, until: float) -> None:
+        """Let time pass until a border of blocks [s since day 0], or until told to stop."""
+        while self.plane.now < until and not self._stop():
+            self.plane.run(self.plane.now + BLOCK)
 
     def _schedule_incidents(self) -> None:
         for name, incident in self.prepared.incidents.items():
@@ -122,9 +132,7 @@ class VirtualRun(RunSystem):
         if block.start < 0:
             self.service.remember(block)
             return
-        for repair in self._repairs:
-            if block.start < repair.until:
-                block = replace(block, observed=repair.mend(block.observed))
+        block = self.on_call.mended(block)
         answered = self.stack.advance(block.start, block.end, self.traffic.full_rate)
         self.service.serve(block, self.lifecycle.deciders(), answered)
 
@@ -160,6 +168,12 @@ class VirtualRun(RunSystem):
         rested = now - self._last_training >= self.prepared.design.retraining.cooldown
         if self.plane.training or self.lifecycle.challenger or not rested:
             return
+        self._train(now, reason)
+
+    def _train_by_hand(self, now: float) -> None:
+        self._train(now, BY_HAND)
+
+    def _train(self, now: float, reason: str) -> None:
         self._last_training = now
         self.plane.train_job(
             TRAINING_TIME,
@@ -169,16 +183,18 @@ class VirtualRun(RunSystem):
 
     def _trained(self, now: float, asked: float, reason: str) -> None:
         self.stack.background(0.0, now)
-        passed = self.lifecycle.challenge(asked, reason)
+        policy = self.prepared.design.retraining
+        by_hand = policy.promotion == "by_hand"
+        passed = self.lifecycle.challenge(asked, reason, keep=by_hand)
         if reason == BY_HAND:
             outcome = self.lifecycle.last_outcome()
             self.interventions.append(InterventionRecord(now / DAY, "training ended", outcome))
-        if not passed:
+        if not passed or by_hand:
             return
-        policy = self.prepared.design.retraining
         live = math.ceil((now + policy.shadow) / BLOCK) * BLOCK
         if policy.canary and policy.shadow >= DAY:
-            self.plane.at(live - DAY, lambda _: self.lifecycle.start_canary(), Phase.RETRAIN)
+            share = policy.canary
+            self.plane.at(live - DAY, lambda _: self.lifecycle.canary(share), Phase.RETRAIN)
         waiting = self.lifecycle.challenger
         self.plane.at(live, lambda at: self._promote(at, waiting), Phase.RETRAIN)
 
@@ -187,60 +203,17 @@ class VirtualRun(RunSystem):
         if self.lifecycle.challenger != number:
             return
         self.lifecycle.promote(now)
-        self._promoted = now
+        self._promoted = (now, number)
         self.watch.new_champion(now)
 
     def _intervene(self, one: Intervention, now: float) -> None:
-        """Do what a person on call does, and note what came of it."""
-        act = {
-            "retrain": self._retrain_by_hand, "promote": self._promote_by_hand,
-            "rollback": self._roll_back_by_hand, "threshold": self._act_above,
-            "repair": self._mend,
-        }[one.kind]  # fmt: skip
-        self.interventions.append(InterventionRecord(now / DAY, one.text, act(one, now)))
-
-    def _retrain_by_hand(self, one: Intervention, now: float) -> str:
-        if one.model is not None:
-            self.lifecycle.use(one.model)
-        if self.plane.training:
-            return "a training job is running already"
-        if self.lifecycle.challenger:
-            return f"v{self.lifecycle.challenger} is in shadow already"
-        self._last_training = -math.inf
-        self._retrain(now, BY_HAND)
-        return "a training job began"
-
-    def _promote_by_hand(self, one: Intervention, now: float) -> str:
-        number = self.lifecycle.challenger
-        if not number:
-            return "there is no challenger"
-        self._promote(now, number)
-        return f"v{number} decides"
-
-    def _roll_back_by_hand(self, one: Intervention, now: float) -> str:
-        if not self.lifecycle.can_roll_back():
-            return "there is no former champion"
-        self.lifecycle.roll_back(now, "by hand")
-        self._promoted = -math.inf
-        self.watch.new_champion(now)
-        return f"v{self.lifecycle.champion} decides again"
-
-    def _act_above(self, one: Intervention, now: float) -> str:
-        self.lifecycle.act_above(one.review, one.block, now)
-        return f"v{self.lifecycle.champion} acts by it until another version takes over"
-
-    def _mend(self, one: Intervention, now: float) -> str:
-        assert one.repair is not None
-        self._repairs.append(one.repair)
-        until = one.repair.until
-        return (
-            f"events are mended until {f'day {until / DAY:g}' if until < math.inf else 'the end'}"
-        )
+        self.on_call.act(one, now)
 
     def _watch_promotion(self, now: float) -> None:
         """Go back to the former champion where a promotion broke what it must not break."""
         policy = self.prepared.design.retraining.rollback
-        if not DAY <= now - self._promoted <= policy.within:
+        promoted, number = self._promoted
+        if not DAY <= now - promoted <= policy.within or self.lifecycle.champion != number:
             return
         for name in policy.on:
             bound = self.prepared.scenario.objectives[name].bound
@@ -248,7 +221,6 @@ class VirtualRun(RunSystem):
             if value > bound:
                 reason = f"{name} was {value:.3g} in the day before, at most {bound:.3g} allowed"
                 self.lifecycle.roll_back(now, reason)
-                self._promoted = -math.inf
                 self.watch.new_champion(now)
                 return
 

@@ -56,7 +56,8 @@ class Lifecycle:
         self._replaced: dict[int, int] = {}
         self._champion = 0
         self._challenger = 0
-        self._canary = False
+        self._canary = 0.0
+        self._explore = prepared.design.decision.explore
         self._outcome = ""
         self._spec = prepared.design.model
         self.records: list[VersionRecord] = []
@@ -91,8 +92,7 @@ class Lifecycle:
         champion = self._models[self._champion]
         if not (self._canary and self._challenger):
             return Deciders(champion)
-        share = self._prepared.design.retraining.canary
-        return Deciders(champion, self._models[self._challenger], share)
+        return Deciders(champion, self._models[self._challenger], self._canary)
 
     def describe(self) -> str:
         """Return champion and challenger in words."""
@@ -121,11 +121,16 @@ class Lifecycle:
                 expected=error.expected,
                 hint="Shorten model.training, or give the scenario a longer history.",
             ) from error
-        self._champion = self._add(trained, data, now, GateVerdict.unopposed())
+        self._champion = self._add(trained, data, now, GateVerdict.unopposed(), refitted=True)
         self._amend(self._champion, promoted_day=now / DAY)
 
-    def challenge(self, now: float, trigger: str) -> bool:
+    def challenge(self, now: float, trigger: str, *, keep: bool = False) -> bool:
         """Train a challenger on what is known at `now` [s since day 0] and put it to the gate.
+
+        Parameters
+        ----------
+        keep
+            Let it into shadow whatever the gate says: somebody else decides.
 
         Returns
         -------
@@ -141,12 +146,13 @@ class Lifecycle:
             self._outcome = f"nothing was trained: {error}"
             return False
         verdict = self._judge(trained)
-        number = self._add(trained, data, now, verdict)
-        if verdict.passed:
-            self._challenger, self._canary = number, False
+        kept = verdict.passed or keep
+        number = self._add(trained, data, now, verdict, refitted=kept)
+        if kept:
+            self._challenger, self._canary = number, 0.0
         said = "passed the gate" if verdict.passed else "failed the gate"
         self._outcome = f"v{number} {said}: {' '.join(verdict.reasons)}"
-        return verdict.passed
+        return kept
 
     def last_outcome(self) -> str:
         """Return what came of the last `challenge`, in words."""
@@ -166,9 +172,13 @@ class Lifecycle:
             block_reason=version.block_reason if block is None else f"by hand, day {now / DAY:.0f}",
         )
 
-    def start_canary(self) -> None:
-        """Let the challenger decide its share."""
-        self._canary = bool(self._challenger)
+    def explore(self, share: float) -> None:
+        """Weigh explored rows for this share from now on."""
+        self._explore = share
+
+    def canary(self, share: float) -> None:
+        """Let the challenger decide this share of the events; 0 puts it back into shadow."""
+        self._canary = share if self._challenger else 0.0
 
     def promote(self, now: float) -> None:
         """Make the challenger the champion."""
@@ -176,7 +186,7 @@ class Lifecycle:
         self._amend(former, retired_day=now / DAY)
         self._amend(number, promoted_day=now / DAY)
         self._replaced[number] = former
-        self._champion, self._challenger, self._canary = number, 0, False
+        self._champion, self._challenger, self._canary = number, 0, 0.0
 
     def roll_back(self, now: float, reason: str) -> None:
         """Put the former champion back."""
@@ -194,13 +204,13 @@ class Lifecycle:
         Rows whose decision hides their label have none. An explored row stands for all the blocked
         rows like it, so it counts as often as one in `explore` is drawn (inverse propensity).
         """
-        design, epoch = self._prepared.design, self._prepared.scenario.start_time + now
+        epoch = self._prepared.scenario.start_time + now
         window = plan_training(epoch, self._spec.training)
         log, absence = self._log, self._prepared.scenario.labels.absence_means
         span = log.rows_between(window.train_from, window.validation_to)
         rows = np.arange(span.start, span.stop)[log.column("dead")[span] == 0]
         explored = log.column("explored")[rows]
-        times = round(1.0 / design.decision.explore) if design.decision.explore else 1
+        times = round(1.0 / self._explore) if self._explore else 1
         rows = np.repeat(rows, np.where(explored, times, 1))
         label = log.known_label(rows, epoch, absence)
         return TrainingData(
@@ -247,10 +257,13 @@ class Lifecycle:
             slice_names={name: columns[name].values for name in self._slices()},
         )
 
-    def _add(self, trained: Trained, data: TrainingData, now: float, verdict: GateVerdict) -> int:
+    def _add(
+        self, trained: Trained, data: TrainingData, now: float, verdict: GateVerdict, *,
+        refitted: bool,
+    ) -> int:  # fmt: skip
         """Keep a version (fitted again on all its data if it may serve) and write its record."""
         model, version = self._spec, trained.version
-        if verdict.passed and model.training.refit:
+        if refitted and model.training.refit:
             version = refit(trained, data, model, seed=self._prepared.seed)
         self._models[version.number] = version
         start = self._prepared.scenario.start_time

@@ -26,6 +26,7 @@ _BASE: dict[str, type] = {
     "explored": np.bool_,
     "worked": np.bool_,
     "fallback": np.bool_,
+    "ruled": np.bool_,
     "dead": np.int8,
     "version": np.int16,
     "label": np.float64,

@@ -13,11 +13,12 @@ from sandbox.batch import Batch
 from sandbox.monitor import CostLedger, cost_of
 from sandbox.pipeline.decide import BLOCK as BLOCKED
 from sandbox.pipeline.decide import DECISIONS, REVIEW, ReviewQueue, Thresholds, uniforms
-from sandbox.pipeline.pipeline import Decided, Pipeline, Serving
+from sandbox.pipeline.pipeline import Decided, Pipeline, Rule, Serving
 from sandbox.pipeline.schema import REASONS
 from sandbox.run.feedback import LabelFeed
 from sandbox.run.lifecycle import Deciders
 from sandbox.run.log import Columns, DecisionLog
+from sandbox.run.serving_faults import ServingFaults
 from sandbox.run.setup import DAY, Prepared
 from sandbox.run.traffic import BLOCK, Block
 from sandbox.simulate.stack import BUCKET, StackSample
@@ -68,6 +69,9 @@ class Service:
         self._silencing = np.array([name in scenario.labels.missing_when for name in DECISIONS])
         self.ledger = CostLedger(scenario.costs)
         self.counts: Counter[str] = Counter()
+        self.faults = ServingFaults(prepared, self.log)
+        self.rules: dict[str, Rule] = {}
+        """Rules in force by their condition."""
         self._live_from = 0
         self._closed = 0
         self._refused: list[NDArray[np.int8]] = []
@@ -79,6 +83,10 @@ class Service:
     def events(self) -> int:
         """Events answered since day 0."""
         return len(self.log) - self._live_from
+
+    def explore(self, share: float) -> None:
+        """Let this share of would-be blocked events through from now on."""
+        self._pipeline.explore = share
 
     def live_rows(self) -> slice:
         """Return the rows of the log since day 0."""
@@ -105,7 +113,9 @@ class Service:
         since = arrival - self._start - block.start
         bucket = np.clip((since / BUCKET).astype(np.int64), 0, len(stack.answered) - 1)
         luck = uniforms(ids, self._prepared.seed + _ANSWERING)
-        decided = self._process(block, serving(deciders), luck < stack.answered[bucket])
+        rules = tuple(self.rules.values())
+        serves = serving(deciders, rules)
+        decided = self._process(block, serves, luck < stack.answered[bucket])
         rows = self._append(decided, block.truth, live=True)
         self._queue_reviews(rows)
 
@@ -147,7 +157,10 @@ class Service:
         self, block: Block, model: Serving | None, answered: NDArray[np.bool_] | None
     ) -> Decided:
         labels = self._feed.due(block.start)
-        decided = self._pipeline.process(block.observed, labels, serving=model, answered=answered)
+        told = self.faults.at(block.start) if model is not None else None
+        decided = self._pipeline.process(
+            block.observed, labels, serving=model, answered=answered, told=told
+        )
         self._refused.append(decided.dead["reason"])
         return decided
 
@@ -193,6 +206,7 @@ class Service:
             "explored": _joined(decided.explored, np.zeros(lost, np.bool_)),
             "worked": np.zeros(valid + lost, dtype=np.bool_),
             "fallback": _joined(silent, np.ones(lost, np.bool_)),
+            "ruled": _joined(decided.ruled, np.zeros(lost, np.bool_)),
             "dead": _joined(np.zeros(valid, np.int8), dead["reason"]),
             "version": _joined(decided.version, np.zeros(lost)),
         }
@@ -211,8 +225,11 @@ class Service:
 
     def _queue_reviews(self, rows: slice) -> None:
         flagged = np.flatnonzero(self.log.column("decision")[rows] == REVIEW) + rows.start
-        names = (self._schema.id, "event_time", "processing_time", "score")
-        self._queue.add(*(self.log.column(name)[flagged] for name in names))
+        names = (self._schema.id, "event_time", "processing_time")
+        # What a rule sends comes before what the model sends: its score says nothing about it.
+        urgency = self.log.column("score")[flagged] + self.log.column("ruled")[flagged]
+        ids, happened, arrived = (self.log.column(name)[flagged] for name in names)
+        self._queue.add(ids, happened, arrived, urgency)
 
     def _deliver(self, verdicts: Batch) -> None:
         """Mark worked cases; their truth is known at the verdict if it was not before."""
@@ -245,7 +262,7 @@ class Service:
         self._accepted_today = int((self.log.column("dead")[rows] == 0).sum())
 
 
-def serving(deciders: Deciders) -> Serving:
+def serving(deciders: Deciders, rules: tuple[Rule, ...] = ()) -> Serving:
     """Return what the pipeline decides with."""
     champion = deciders.champion
     canary = deciders.canary
@@ -261,6 +278,7 @@ def serving(deciders: Deciders) -> Serving:
             version=canary.number,
         ),
         canary_share=deciders.share,
+        rules=rules,
     )
 
 

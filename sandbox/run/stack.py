@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,9 @@ class RunStack:
         self._answered = 0.0
         self._arrived = 0.0
         self.last: StackSample | None = None
+        self.workers = design.pipeline.workers
+        self.shed = 0.0
+        """Share of the events that get the fallback at once, without touching the workers."""
 
     def set_fault(self, name: str, fault: StackFault, now: float) -> None:
         """Let a fault act from `now` [s since day 0] on."""
@@ -52,14 +56,25 @@ class RunStack:
         """End a fault."""
         self._model.clear_fault(name, now)
 
+    def scale(self, workers: int, now: float) -> None:
+        """Run this many workers a stage from `now` on."""
+        self._model.scale(workers, now)
+        self.workers = workers
+
     def background(self, share: float, now: float) -> None:
         """Let a training job take a share of the CPU; 0 gives it back."""
         self._model.background(share, now)
 
     def advance(self, start: float, end: float, rate: Callable[[Floats], Floats]) -> StackSample:
         """Carry the stack over a block [s since day 0] and return what it did."""
-        sample = self._model.advance(start, end, rate)
+        hottest = self._model.hottest(start)
+        if self.shed:
+            sample = self._without_shed(start, end, rate)
+        else:
+            sample = self._model.advance(start, end, rate)
         self.last = sample
+        self._metrics.add(end / DAY, "hottest_partition", hottest)
+        self._metrics.add(end / DAY, "workers", self.workers)
         counts = sample.histogram
         self._histogram = counts.copy() if self._histogram is None else self._histogram + counts
         arrived = sample.load * BUCKET
@@ -67,6 +82,14 @@ class RunStack:
         self._answered += float((arrived * sample.answered).sum())
         self._write(sample)
         return sample
+
+    def _without_shed(
+        self, start: float, end: float, rate: Callable[[Floats], Floats]
+    ) -> StackSample:
+        """Carry what is not shed; the load that is told stays that of the clients."""
+        kept = 1.0 - self.shed
+        sample = self._model.advance(start, end, lambda times: kept * np.asarray(rate(times)))
+        return replace(sample, load=sample.load / kept, answered=sample.answered * kept)
 
     def latency_p99(self) -> float:
         """Return the 99th percentile of event-to-decision time so far [s]; NaN before any event."""

@@ -89,6 +89,10 @@ class Traffic:
         """Return the full-scale rate [events/s] at `times` [s since day 0], without load spikes."""
         return self._calm.rate(times + self._scenario.start_time)
 
+    def end_fault(self, name: str, at: float) -> None:
+        """Let a data fault end at `at` [s since day 0]."""
+        self._faults.end(name, at)
+
     def block(self, index: int) -> Block:
         """Return block `index`, which begins ``index * BLOCK`` after day 0; call in order."""
         scenario, seed = self._scenario, self._seed

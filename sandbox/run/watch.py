@@ -53,12 +53,12 @@ class Watch:
         self._engine = AlertEngine(
             design.monitoring.alerts, self._names, task, columns=tuple(scenario.event.columns)
         )
-        self.window, self._maturity = quality_window(prepared)
+        self.window, self.maturity = quality_window(prepared)
         self.capacity = design.decision.review.capacity * DAY if design.decision.review else 0.0
         measured = dict.fromkeys((*task.watched, *scenario.objectives))
         watched = tuple(name for name in measured if name in task.metrics)
-        self._quality = self._monitor(watched, self.window, self._maturity)
-        ours = (self.window, self._maturity)
+        self._quality = self._monitor(watched, self.window, self.maturity)
+        ours = (self.window, self.maturity)
         self._asked = [
             (w.view, self._monitor(w.metrics, w.window, w.maturity))
             for w in self._engine.quality_windows
@@ -159,7 +159,7 @@ class Watch:
             "positive_rate": lambda: (day["decision"] != DECISIONS.index("allow")).astype(float),
             "chargeback_rate": lambda: matured_labels(
                 self._recent(epoch), epoch - DAY, epoch,
-                maturity=self._maturity, absence=self._absence,
+                maturity=self.maturity, absence=self._absence,
             ),
         }  # fmt: skip
         return {name: readers[name]() for name in wanted}

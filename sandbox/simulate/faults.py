@@ -12,10 +12,20 @@ from numpy.typing import NDArray
 
 from sandbox.spec.incidents import StackFault
 
-__all__ = ["Regime", "Timeline"]
+__all__ = ["Extra", "Regime", "Timeline"]
 
 Floats = NDArray[np.float64]
-Change = tuple[float, str, StackFault | float | None]
+
+
+@dataclass(frozen=True)
+class Extra:
+    """Workers beyond those of the design; below zero: fewer."""
+
+    workers: int
+
+
+Force = StackFault | Extra | float
+Change = tuple[float, str, Force | None]
 
 
 @dataclass(frozen=True)
@@ -23,7 +33,7 @@ class Regime:
     """The state of the stack between two changes; neutral by default."""
 
     lost: int = 0
-    """Workers gone."""
+    """Workers gone; below zero: workers added."""
     load: float = 1.0
     """Factor on the arrival rate."""
     scoring: float = 1.0
@@ -32,6 +42,10 @@ class Regime:
     """Factor on the time of a hop."""
     background: float = 0.0
     """Share of every worker's CPU that something else takes."""
+    hot: float = 0.0
+    """Share of all events that one key brings."""
+    retries: float = 0.0
+    """How often an unanswered event is sent again."""
     resumes: float = -np.inf
     """When consumers make progress again [s after day 0]."""
 
@@ -51,14 +65,14 @@ class Timeline:
         self._starts: list[float] = []
         self._regimes: list[Regime] = [Regime()]
 
-    def change(self, at: float, name: str, value: StackFault | float | None) -> None:
-        """From `at` on, `name` stands for a fault, a share of CPU in the background, or nothing."""
+    def change(self, at: float, name: str, value: Force | None) -> None:
+        """From `at` on, `name` stands for a fault, more workers, a share of CPU, or nothing."""
         bisect.insort(self._changes, (at, name, value), key=lambda change: change[0])
         self._rebuild()
 
-    def active(self, at: float) -> dict[str, StackFault | float]:
+    def active(self, at: float) -> dict[str, Force]:
         """Return what is in force at a time, by name."""
-        told: dict[str, StackFault | float | None] = {}
+        told: dict[str, Force | None] = {}
         for time, name, value in self._changes:
             if time <= at:
                 told[name] = value
@@ -94,12 +108,18 @@ class Timeline:
                 self._regimes.insert(place + 1, self._regimes[place])
 
 
-def _combine(values: Iterable[StackFault | float]) -> Regime:
-    """Fold what is in force into one regime: factors multiply, losses add."""
-    lost, load, scoring, hop, spare = 0, 1.0, 1.0, 1.0, 1.0
+def _combine(values: Iterable[Force]) -> Regime:
+    """Fold what is in force into one regime: factors multiply, losses and shares add."""
+    lost, load, scoring, hop, spare, hot, retries = 0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0
     for value in values:
         if isinstance(value, float):
             spare *= 1.0 - value
+        elif isinstance(value, Extra):
+            lost -= value.workers
+        elif value.kind == "hot_key":
+            hot = min(hot + value.share, 0.95)
+        elif value.kind == "retry_storm":
+            retries += value.factor
         elif value.kind == "load_spike":
             load *= value.factor
         elif value.kind == "worker_loss":
@@ -108,4 +128,4 @@ def _combine(values: Iterable[StackFault | float]) -> Regime:
             scoring *= value.factor
         else:
             hop *= value.factor
-    return Regime(lost, load, scoring, hop, 1.0 - spare)
+    return Regime(lost, load, scoring, hop, 1.0 - spare, hot, retries)

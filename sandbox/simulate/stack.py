@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.simulate import kernels
-from sandbox.simulate.faults import Regime, Timeline
+from sandbox.simulate.faults import Extra, Regime, Timeline
 from sandbox.simulate.kernels import LATENCY_EDGES, Span, Tally
 from sandbox.simulate.profile import REFERENCE, ServiceTimes
 from sandbox.spec.design import Ingest, Pipeline
@@ -23,6 +24,7 @@ Floats = NDArray[np.float64]
 BUCKET = 600.0  # s
 POOL = 1 << 18  # standard exponentials; 2 MB
 BACKGROUND = "background"
+SCALED = "scaled"
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class StackModel:
         self._backlog = np.zeros((stages, ingest.partitions))
         self._timeline = Timeline(service.rebalance)
         self._now = -np.inf
+        self._again = 0.0
 
     @property
     def backlog(self) -> float:
@@ -98,7 +101,7 @@ class StackModel:
     def faults(self) -> tuple[str, ...]:
         """Names of the faults in force now."""
         active = self._timeline.active(self._now)
-        return tuple(name.removeprefix("fault ") for name in active if name != BACKGROUND)
+        return tuple(n.removeprefix("fault ") for n in active if n not in (BACKGROUND, SCALED))
 
     def set_fault(self, name: str, fault: StackFault, at: float) -> None:
         """Let a fault act from `at` [s after day 0] on, under a name to clear it by."""
@@ -113,6 +116,16 @@ class StackModel:
         if not 0.0 <= share < 1.0:
             raise ValueError(f"a share of CPU is in [0, 1), got {share}")
         self._change(at, BACKGROUND, float(share) or None)
+
+    def scale(self, workers: int, at: float) -> None:
+        """Run this many workers from `at` on; the design's number at first."""
+        if workers < 1:
+            raise ValueError(f"at least one worker, got {workers}")
+        self._change(at, SCALED, Extra(workers - self._pipeline.workers))
+
+    def hottest(self, at: float) -> float:
+        """Return the largest share of the load that one partition of any stage has."""
+        return float(self._spread(self._timeline.regimes(at, at + 1.0)[0][2]).max())
 
     def load_factor(self, times: Floats) -> Floats:
         """Return the factor of load spikes at each time [s after day 0]."""
@@ -135,19 +148,51 @@ class StackModel:
             raise ValueError(f"cannot go from {start} to {end}, the stack stands at {self._now}")
         count = int(np.ceil((end - start) / BUCKET))
         edges = np.append(start + BUCKET * np.arange(count), end)
-        tally = Tally(
+        regimes = self._timeline.regimes(start, end)
+        if any(regime.retries for _, _, regime in regimes):
+            return self._with_retries(edges, rate_at)
+        tally = self._tally(count)
+        for low, high, regime in regimes:
+            self._run(edges, low, high, regime, rate_at, tally)
+        self._now = end
+        return _sample(edges, tally)
+
+    def _tally(self, count: int) -> Tally:
+        return Tally(
             latency=np.zeros((count, len(LATENCY_EDGES) - 1)),
             missed=np.zeros(count),
             events=np.zeros(count),
             lag=np.zeros(count),
             offered=np.zeros((len(self._backlog), count)),
         )
-        for low, high, regime in self._timeline.regimes(start, end):
-            self._run(edges, low, high, regime, rate_at, tally)
-        self._now = end
-        return _sample(edges, tally)
 
-    def _change(self, at: float, name: str, value: StackFault | float | None) -> None:
+    def _with_retries(self, edges: Floats, rate_at: Callable[[Floats], Floats]) -> StackSample:
+        """Go bucket by bucket: what one leaves unanswered comes again in the next.
+
+        Load that feeds on its own failure outlives what set it off: Bronson et al., Metastable
+        failures in distributed systems, HotOS 2021.
+        """
+        samples = []
+        for low, high in pairwise(edges):
+            bucket, tally = np.array([low, high]), self._tally(1)
+            retries = 0.0
+            for begin, end, regime in self._timeline.regimes(low, high):
+                retries = regime.retries
+                again = 1.0 + self._again if retries else 1.0
+                told = replace(regime, load=regime.load * again)
+                self._run(bucket, begin, end, told, rate_at, tally)
+            self._now = high
+            samples.append(_sample(bucket, tally))
+            self._again = retries * (1.0 - float(samples[-1].answered[0]))
+        return _joined(samples)
+
+    def _spread(self, regime: Regime) -> Floats:
+        """Return the share of every stage's partitions, shape (stages, partitions)."""
+        shares = self._shares * (1.0 - regime.hot)
+        shares[:, 0] += regime.hot
+        return shares
+
+    def _change(self, at: float, name: str, value: StackFault | Extra | float | None) -> None:
         if at < self._now:
             raise ValueError(f"cannot change the stack at {at}, it stands at {self._now}")
         self._timeline.change(at, name, value)
@@ -167,7 +212,8 @@ class StackModel:
         machine = np.arange(self._backlog.shape[1]) % max(workers, 1)
         call, event = self._service.stages(len(self._backlog))
         call[-1], event[-1] = call[-1] * regime.scoring, event[-1] * regime.scoring
-        share = _by_worker(self._shares, machine)
+        spread = self._spread(regime)
+        share = _by_worker(spread, machine)
         span = Span(
             edges=ends,
             bucket=np.searchsorted(edges, ends[:-1], side="right").astype(np.int64) - 1,
@@ -185,7 +231,7 @@ class StackModel:
         backlog = _by_worker(self._backlog, machine)
         kernels.simulate_span(span, backlog, self._pool, tally)
         # What still waits came last, so it lies over a worker's partitions as its arrivals do.
-        self._backlog = (backlog / share)[:, machine] * self._shares
+        self._backlog = (backlog / share)[:, machine] * spread
 
 
 def partition_shares(partitions: int, effective_keys: float, stage: int = 0) -> Floats:
@@ -224,6 +270,16 @@ def latency_quantile(histogram: Floats, share: float) -> Floats:
     rows = np.atleast_2d(np.asarray(histogram, dtype=np.float64))
     quantiles = kernels.histogram_quantiles(rows, np.array([share]))[0]
     return np.asarray(quantiles.reshape(np.shape(histogram)[:-1]))
+
+
+def _joined(samples: Sequence[StackSample]) -> StackSample:
+    """Put consecutive samples behind each other."""
+    names = ("time", "load", "lag", "p50", "p99", "answered")
+    return StackSample(
+        **{name: np.concatenate([getattr(s, name) for s in samples]) for name in names},
+        utilisation=np.concatenate([s.utilisation for s in samples], axis=1),
+        histogram=np.sum([s.histogram for s in samples], axis=0),
+    )
 
 
 def _by_worker(values: Floats, machine: NDArray[np.int64]) -> Floats:

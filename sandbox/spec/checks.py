@@ -85,7 +85,13 @@ def check_design(
 
 
 def _training_problems(design: Design, scenario: Scenario) -> Iterator[Problem]:
-    training = design.model.training
+    training, names = design.model.training, design.feature_names
+    for position, name in enumerate(design.model.without):
+        if name not in names:
+            yield Problem(
+                ("model", "without", position), "unknown feature", name,
+                f"one of {', '.join(names)}", suggest(name, names),
+            )  # fmt: skip
     needed = training.window + training.validation + training.label_maturity
     if needed > scenario.history:
         yield Problem(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from sandbox.spec.alerts import (
     ALERT_KINDS,
@@ -200,6 +200,13 @@ class ModelSpec(Spec):
     """How scores become probabilities; closed_form undoes weight and under_sample exactly."""
     training: Training = Training()
     """Which events a training job sees."""
+    without: tuple[str, ...] = ()
+    """Features that are computed and logged, but that the model does not see."""
+
+    @field_validator("without", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return value.split(",") if isinstance(value, str) else value
 
 
 class Review(Spec):
@@ -328,6 +335,8 @@ class Retraining(Spec):
     """Share of events that the challenger decides during its last shadow day."""
     rollback: Rollback = Rollback()
     """When the former champion comes back by itself."""
+    promotion: Literal["automatic", "by_hand"] = "automatic"
+    """by_hand: a challenger stays in shadow, whatever the gate says, until somebody acts."""
 
     @model_validator(mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""Incidents: drift of the world, faults in the data, trouble in the stack."""
+"""Incidents: drift of the world; faults in the data, the stack, and what the model is told."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from sandbox.spec.base import Spec
+from sandbox.spec.base import Spec, SpecError
 from sandbox.spec.units import Duration, Factor, Share
 
-__all__ = ["DataFault", "Drift", "Incident", "StackFault"]
+__all__ = ["DataFault", "Drift", "Incident", "Remedy", "ServingFault", "StackFault"]
 
 
 class Drift(Spec):
@@ -76,21 +76,66 @@ class DataFault(Spec):
 class StackFault(Spec):
     """Trouble with load or machines."""
 
-    kind: Literal["load_spike", "worker_loss", "slow_model", "broker_slow"]
+    kind: Literal[
+        "load_spike", "worker_loss", "slow_model", "broker_slow", "hot_key", "retry_storm"
+    ]
     """load_spike: rate times `factor`; worker_loss: `workers` gone; slow_model: scoring time times
-    `factor`; broker_slow: hop time times `factor`."""
+    `factor`; broker_slow: hop time times `factor`; hot_key: one key alone brings `share` of all
+    events; retry_storm: clients send every unanswered event again, `factor` times."""
     factor: Factor = 3.0
     """Multiplier of the rate or of the time that the kind is about."""
     workers: int = Field(default=1, ge=1)
     """Workers lost."""
+    share: Share = 0.3
+    """Share of all events that a hot key brings."""
     at: Duration
     """Onset, counted from day 0."""
     for_: Duration | None = Field(default=None, alias="for", gt=0)
     """How long it lasts; for ever when absent."""
 
 
+class ServingFault(Spec):
+    """The model is told other features than the events have."""
+
+    kind: Literal["stale", "blank", "scale"]
+    """stale: a key's features stay as they were at onset; blank: they are those of a key that was
+    never seen; scale: times `factor`."""
+    features: tuple[str, ...] = Field(min_length=1)
+    """Names of features, or patterns such as ``mean_*``."""
+    by: str | None = None
+    """Key column whose features go stale, and whose keys `share` counts."""
+    share: Share = 1.0
+    """Share of the keys that are hit; of the events where `by` is absent."""
+    factor: Factor = 100.0
+    """Multiplier of ``scale``."""
+    logged: bool = True
+    """Whether the decision log keeps what the model saw. False: the log is filled from another
+    place, and training and serving skew."""
+    at: Duration
+    """Onset, counted from day 0."""
+    for_: Duration | None = Field(default=None, alias="for", gt=0)
+    """How long it lasts; for ever when absent."""
+
+    @model_validator(mode="after")
+    def _key(self) -> ServingFault:
+        if self.kind == "stale" and self.by is None:
+            raise ValueError("stale features need `by`, expected a key column")
+        return self
+
+
+class Remedy(Spec):
+    """What ends an incident when somebody on call does it."""
+
+    do: Literal["redeploy", "rebuild", "throttle", "page"]
+    """The action."""
+    who: str | None = None
+    """Who must be paged; anybody when absent."""
+    after: Duration = 0.0
+    """How long it takes."""
+
+
 class Incident(Spec):
-    """A scheduled event with a story; exactly one of drift, fault, stack."""
+    """A scheduled event with a story; exactly one of drift, fault, stack, serving."""
 
     story: str
     """What happened, told afterwards."""
@@ -100,17 +145,24 @@ class Incident(Spec):
     """Events are damaged on their way in."""
     stack: StackFault | None = None
     """Load or machines misbehave."""
+    serving: ServingFault | None = None
+    """The model is told something else."""
+    mended_by: tuple[Remedy, ...] = ()
+    """What ends it early; nothing does by itself."""
 
     @model_validator(mode="after")
     def _one(self) -> Incident:
-        if sum(part is not None for part in (self.drift, self.fault, self.stack)) != 1:
-            raise ValueError("expected exactly one of drift, fault, stack")
+        parts = (self.drift, self.fault, self.stack, self.serving)
+        if sum(part is not None for part in parts) != 1:
+            raise ValueError("expected exactly one of drift, fault, stack, serving")
+        if self.drift and self.mended_by:
+            raise SpecError("the world cannot be mended, expected a fault", "mended_by")
         return self
 
     @property
-    def cause(self) -> Drift | DataFault | StackFault:
+    def cause(self) -> Drift | DataFault | StackFault | ServingFault:
         """The one part that is set."""
-        part = self.drift or self.fault or self.stack
+        part = self.drift or self.fault or self.stack or self.serving
         assert part is not None
         return part
 
@@ -119,6 +171,8 @@ class Incident(Spec):
         """Kind in one word, for tables: ``concept drift``, ``nulls fault``, ``worker_loss``."""
         if self.drift:
             return f"{self.drift.kind} drift"
+        if self.serving:
+            return f"{self.serving.kind} features"
         return f"{self.fault.kind} fault" if self.fault else self.cause.kind
 
     @property

@@ -20,6 +20,7 @@ __all__ = [
     "Factor",
     "Kind",
     "Money",
+    "Offset",
     "Quantity",
     "Rate",
     "Share",
@@ -156,6 +157,12 @@ _CLOCK, _ANY = Kind("clock", "19:00"), Kind("any", "100ms")
 Duration = Annotated[
     float,
     _reader(("s", ""), "a duration >= 0 such as 7d, 12h or 5ms", 0, _INF),
+    _schema(_DURATION),
+    _DURATION,
+]
+Offset = Annotated[
+    float,
+    _reader(("s", ""), "a duration such as 2d or -2d", -_INF, _INF),
     _schema(_DURATION),
     _DURATION,
 ]

@@ -83,18 +83,28 @@ class DataFaultEngine:
         self._start = start_time
         self._held: list[Batch] = []
         self._active: list[_Active] = []
+        self._names: list[str] = []
         for name, incident in incidents.items():
             if incident.fault is not None:
                 place = f"incidents.{name}.fault"
                 _check_field(incident.fault, schema, f"{place}.field")
                 rows = RowFilter.parse(incident.fault.where, schema, f"{place}.where")
                 column = schema.columns.get(incident.fault.field or "")
+                self._names.append(name)
                 self._active.append(_Active(incident.fault, rows, column.decimals if column else 0))
 
     @property
     def held(self) -> int:
         """Events on their way that have not arrived yet."""
         return sum(len(batch) for batch in self._held)
+
+    def end(self, name: str, at: float) -> None:
+        """Let a fault end at `at` [s since day 0], because somebody upstream mended it."""
+        for place, known in enumerate(self._names):
+            if known == name:
+                active = self._active[place]
+                lasts = max(at - active.fault.at, 0.0)
+                active.fault = active.fault.model_copy(update={"for_": lasts})
 
     def apply(self, batch: Batch, start: float, end: float, rng: np.random.Generator) -> Batch:
         """Return what arrives in ``[start, end)``, in log order (order of `processing_time`).

@@ -70,7 +70,7 @@ def test_a_repair_undoes_a_unit_change_and_ends() -> None:
     from sandbox.run.interventions import Repair
     from sandbox.world.filters import RowFilter
 
-    repair = Repair("x", 0.01, RowFilter((("kind", "==", 1.0),)), DAY)
+    repair = Repair("x", lambda batch: batch["x"] * 0.01, RowFilter((("kind", "==", 1.0),)), DAY)
     mended = repair.mend(events)["x"]
     assert mended[:2].tolist() == [1.0, 2.0] and np.isnan(mended[2])
 

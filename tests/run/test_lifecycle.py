@@ -159,7 +159,7 @@ def test_promotion_and_rollback(life: Lifecycle, monkeypatch: pytest.MonkeyPatch
     assert life.challenge(6 * DAY, "on performance")
     assert (life.champion, life.challenger) == (1, 2)
     assert life.deciders().canary is None and "v2 in shadow" in life.describe()
-    life.start_canary()
+    life.canary(0.1)
     assert life.deciders().canary is life.model(2) and "v2 in canary" in life.describe()
     life.promote(7 * DAY)
     assert (life.champion, life.challenger) == (2, 0) and life.replaced_by(2) is first

@@ -1,0 +1,1 @@
+"""Drills: blind incidents in virtual time, graded by outcome."""

@@ -1,0 +1,199 @@
+"""Drills on disk: find them, read them, and make one ready to run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from sandbox.drills.actions import OPERATIONS, check_commands
+from sandbox.drills.conditions import Condition
+from sandbox.errors import UsageError, suggest
+from sandbox.run.interventions import KINDS
+from sandbox.run.setup import DAY, Prepared, prepare
+from sandbox.spec.drill import MEASURES, Defaults, Drill, Hidden
+from sandbox.spec.incidents import Incident
+from sandbox.spec.loading import build, load_scenario
+from sandbox.spec.source import Source, read_source
+from sandbox.world import Catalogue
+
+__all__ = ["LoadedDrill", "drill_names", "load_drill", "prepare_drill"]
+
+FOLDER = "drills"
+DEFAULTS = "defaults.yaml"
+BY_HAND = ("retraining=never", "retraining.promotion=by_hand")
+
+
+@dataclass(frozen=True)
+class LoadedDrill:
+    """A drill, checked, and where it comes from."""
+
+    scenario: str
+    name: str
+    folder: Path
+    """The scenario's."""
+    drill: Drill
+    defaults: Defaults
+    incidents: Mapping[str, Incident]
+    """What is hidden, with onsets counted from day 0 of the run."""
+    fingerprint: str
+    """Of everything that decides what happens: drill, defaults, scenario, design and world."""
+
+    @property
+    def id(self) -> str:
+        """``scenario/name``."""
+        return f"{self.scenario}/{self.name}"
+
+    @property
+    def days(self) -> int:
+        """Length of the run, from day 0 [days]."""
+        return int(-(-(self.drill.start + self.drill.budget.time) // DAY))
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """Actions on offer."""
+        return self.drill.actions or tuple(KINDS)
+
+    @property
+    def people(self) -> Mapping[str, str]:
+        """Who can be paged, and what they answer."""
+        return {**self.defaults.people, **self.drill.people}
+
+
+def drill_names(roots: Sequence[Path], scenario: str | None = None) -> tuple[str, ...]:
+    """Return ``scenario/name`` of every drill, or of a scenario's, in alphabetical order."""
+    catalogue = Catalogue(roots)
+    names = catalogue.names() if scenario is None else (scenario,)
+    return tuple(
+        f"{name}/{file.stem}"
+        for name in names
+        for file in sorted((catalogue.folder(name) / FOLDER).glob("*.yaml"))
+        if file.name != DEFAULTS
+    )
+
+
+def load_drill(drill_id: str, roots: Sequence[Path]) -> LoadedDrill:
+    """Read and check a drill.
+
+    Raises
+    ------
+    UsageError
+        If there is none of that name, or a file says something impossible.
+    """
+    scenario_name, _, name = drill_id.partition("/")
+    known = drill_names(roots)
+    if drill_id not in known:
+        raise UsageError(
+            "unknown drill", got=drill_id, hint=suggest(drill_id, known),
+            expected=f"one of {', '.join(known)}" if known else "a file in a scenario's drills/",
+        )  # fmt: skip
+    folder = Catalogue(roots).folder(scenario_name)
+    source = read_source(folder / FOLDER / f"{name}.yaml")
+    drill = build(Drill, source)
+    defaults = build(Defaults, read_source(folder / FOLDER / DEFAULTS))
+    incidents = dict(_incidents(drill, source, folder))
+    loaded = LoadedDrill(
+        scenario_name, name, folder, drill, defaults, incidents, _fingerprint(folder, name)
+    )
+    _check(loaded, source)
+    return loaded
+
+
+def prepare_drill(loaded: LoadedDrill, seed: int, roots: Sequence[Path]) -> Prepared:
+    """Make a drill ready to run under a seed; nothing is retrained or promoted by itself."""
+    prepared = prepare(
+        loaded.scenario,
+        design=None,
+        seed=seed,
+        days=loaded.days,
+        overrides=(*loaded.defaults.set, *loaded.drill.set, *BY_HAND),
+        incidents=(),
+        roots=roots,
+    )
+    return replace(prepared, incidents=loaded.incidents)
+
+
+def _incidents(drill: Drill, source: Source, folder: Path) -> Iterator[tuple[str, Incident]]:
+    scenario, _ = load_scenario(folder / "scenario.yaml")
+    for index, hidden in enumerate(drill.hidden):
+        known = scenario.incidents
+        if hidden.incident not in known:
+            raise source.error(
+                ("hidden", index, "incident"), "unknown incident", got=hidden.incident,
+                expected=f"one of {', '.join(known)}", hint=suggest(hidden.incident, known),
+            )  # fmt: skip
+        try:
+            incident = _placed(known[hidden.incident], hidden, drill.start)
+        except ValidationError as error:
+            problem = error.errors(include_url=False)[0]
+            place = ".".join(map(str, problem["loc"]))
+            raise source.error(
+                ("hidden", index), f"the incident cannot be changed so ({place}: {problem['msg']})"
+            ) from None
+        yield f"{hidden.incident}-{index + 1}", incident
+
+
+def _placed(incident: Incident, hidden: Hidden, start: float) -> Incident:
+    """Return the incident at its onset in the run, with other values."""
+    for part in ("drift", "fault", "stack", "serving"):
+        cause = getattr(incident, part)
+        if cause is None:
+            continue
+        told: dict[str, Any] = cause.model_dump(by_alias=True, exclude_none=True)
+        told |= {**hidden.change, "at": max(start + hidden.at, 0.0)}
+        data: dict[str, Any] = {"story": incident.story, part: told}
+        data["mended_by"] = hidden.mended_by or [
+            remedy.model_dump() for remedy in incident.mended_by
+        ]
+        return Incident.model_validate(data)
+    raise AssertionError("an incident has a cause")
+
+
+def _fingerprint(folder: Path, name: str) -> str:
+    digest = hashlib.sha256()
+    drills = folder / FOLDER
+    for file in (
+        drills / f"{name}.yaml", drills / DEFAULTS, folder / "scenario.yaml",
+        folder / "design.yaml", folder / "world.py",
+    ):  # fmt: skip
+        digest.update(file.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _check(loaded: LoadedDrill, source: Source) -> None:
+    """Hold what a drill names against what there is."""
+    drill, causes = loaded.drill, loaded.defaults.causes
+    for place, cause in ((("diagnosis",), drill.diagnosis), *_numbered("accept", drill.accept)):
+        _known(source, place, "cause", cause, causes)
+    for place, kind in _numbered("actions", drill.actions):
+        _known(source, place, "action", kind, KINDS)
+    for name in drill.passes:
+        _known(source, ("pass", name), "measure", name, MEASURES)
+    for index, hint in enumerate(drill.hints):
+        Condition.parse(hint.when, source.where(("hints", index, "when")))
+    commands: dict[tuple[str | int, ...], Sequence[str]] = {("solution",): drill.solution}
+    commands |= {("wrong", i, "steps"): w.steps for i, w in enumerate(drill.wrong)}
+    for place, steps in commands.items():
+        check_commands(steps, source, place, loaded.actions, tuple(causes), tuple(loaded.people))
+
+
+def _numbered(key: str, values: Sequence[str]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for index, value in enumerate(values):
+        yield (key, index), value
+
+
+def _known(
+    source: Source, place: Sequence[str | int], what: str, got: str, known: Mapping[str, Any]
+) -> None:
+    if got not in known:
+        raise source.error(
+            place, f"unknown {what}", got=got, expected=f"one of {', '.join(known)}",
+            hint=suggest(got, known),
+        )  # fmt: skip
+
+
+assert set(OPERATIONS) & set(KINDS) == set()
