@@ -9,7 +9,7 @@ from pathlib import Path
 import sandbox
 from sandbox.errors import UsageError
 
-__all__ = ["calibration_file", "scenario_names", "scenario_roots"]
+__all__ = ["calibration_file", "drill_home", "scenario_names", "scenario_roots"]
 
 
 def scenario_roots(extra: Sequence[Path] = ()) -> tuple[Path, ...]:
@@ -46,6 +46,15 @@ def scenario_names(roots: Sequence[Path]) -> list[str]:
 
 def calibration_file() -> Path:
     """Return where `sandbox calibrate` leaves this machine's profile: the user's data folder."""
+    return _data_folder() / "profile.json"
+
+
+def drill_home() -> Path:
+    """Return where drill sessions are kept: the user's data folder."""
+    return _data_folder() / "drills"
+
+
+def _data_folder() -> Path:
     home = os.environ.get("XDG_DATA_HOME")
     data = Path(home) if home else Path.home() / ".local" / "share"
-    return data / "ml-design-sandbox" / "profile.json"
+    return data / "ml-design-sandbox"

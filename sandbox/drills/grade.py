@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from sandbox.drills.catalogue import LoadedDrill
 from sandbox.drills.measures import Outcome, measure, observe
+from sandbox.drills.players import Played, nobody, play, script
 from sandbox.drills.session import Session
 from sandbox.run.setup import DAY
 from sandbox.spec.drill import Evidence
 
-__all__ = ["Criterion", "Grade", "Seen", "Sign", "grade", "play"]
+__all__ = ["FAILED", "Criterion", "Grade", "Sign", "grade"]
 
 POINTS = {"outcome": 50.0, "diagnosis": 25.0, "speed": 15.0, "conduct": 10.0}
 """Points for what; 100 in all."""
+FAILED = 59.0
+"""Points that who does not pass gets at most."""
 FALSE_PAGE, HINT, WRONG_CAUSE = 4.0, 2.0, 5.0
 """Points that each costs."""
 HARM = 0.10
@@ -71,30 +72,12 @@ class Grade:
     signs: tuple[Sign, ...]
 
 
-@dataclass(frozen=True)
-class Seen:
-    """Somebody's way through a drill, to compare with."""
-
-    outcome: Outcome
-    session: Session
-
-
-def play(loaded: LoadedDrill, seed: int, roots: Sequence[Path], commands: Sequence[str]) -> Seen:
-    """Play a drill with commands, and its rest without; what is said is not kept."""
-    session = Session(loaded, seed, roots)
-    for command in commands:
-        session.give(command)
-    if not session.over:
-        session.give("grade")
-    return Seen(observe(session), session)
-
-
 def grade(
     session: Session,
     on_progress: Callable[[str], None] | None = None,
     *,
-    nothing: Seen | None = None,
-    reference: Seen | None = None,
+    nothing: Played | None = None,
+    reference: Played | None = None,
 ) -> Grade:
     """Grade a session that was played to its end.
 
@@ -109,22 +92,24 @@ def grade(
     loaded, drill = session.loaded, session.loaded.drill
     if nothing is None:
         say("the same days with nobody acting")
-        nothing = play(loaded, session.seed, session.roots, ())
+        nothing = play(loaded, session.seed, session.roots, nobody)
     if reference is None:
         say("the same days under the reference solution")
-        reference = play(loaded, session.seed, session.roots, drill.solution)
+        reference = play(loaded, session.seed, session.roots, script(drill.solution))
     you = observe(session)
     found = measure(session, you, nothing.outcome, reference.outcome)
     criteria = _criteria(session, found)
     points = _points(session, you, found, reference.outcome)
+    passed = all(one.passed for one in criteria)
+    score = sum(points.values())
     return Grade(
         drill=loaded.id,
         title=drill.title,
         level=drill.level,
         skills=drill.skills,
         seed=session.seed,
-        passed=all(one.passed for one in criteria),
-        score=sum(points.values()),
+        passed=passed,
+        score=score if passed else min(score, FAILED),
         points=points,
         criteria=criteria,
         measures=found,

@@ -146,30 +146,29 @@ def _recount(duty: Duty, rows: Rows, key: str, window: float, place: int) -> flo
 
 
 def samples(duty: Duty) -> Panel:
-    """Newest reported positives, what they have in common, and yesterday's reviews."""
+    """Return reported positives that nobody had reviewed: what they share, and single cases."""
     log, epoch = duty.service.log, duty.prepared.scenario.start_time + duty.now
-    live = np.arange(len(log))
-    known = (log.column("label")[live] > 0.5) & (log.column("label_time")[live] <= epoch)
-    reported = live[known & (log.column("label_time")[live] > epoch - 7 * DAY)]
-    earlier = live[known & (log.column("label_time")[live] <= epoch - 7 * DAY)]
-    earlier = earlier[log.column("label_time")[earlier] > epoch - 35 * DAY]
-    newest = reported[np.argsort(-log.column("label_time")[reported], kind="stable")][:CASES]
+    known = (log.column("label") > 0.5) & (log.column("label_time") <= epoch)
+    slipped = np.flatnonzero(known & ~log.column("worked"))
+    happened = log.column("event_time")[slipped]
+    live = happened >= duty.prepared.scenario.start_time
+    recent = slipped[happened > epoch - 7 * DAY]
+    earlier = slipped[live & (happened <= epoch - 7 * DAY)]
+    newest = recent[np.argsort(-log.column("label_time")[recent], kind="stable")][:CASES]
     worked = _span(duty, 3, 0)
     worked = worked[log.column("worked")[worked] & (log.column("label_time")[worked] <= epoch)]
     worked = worked[np.argsort(-log.column("event_time")[worked], kind="stable")][:CASES]
-    missed = reported[~log.column("worked")[reported] & (log.column("dead")[reported] == 0)]
+    title = "Slipped through and reported since, by when it happened"
+    head = ("", f"last week ({len(recent)})", f"before ({len(earlier)})")
     tables = (
-        PanelTable(
-            f"Reported positives: {len(reported)} in the last week, and of the four weeks before",
-            ("", "last week", "before"), tuple(_common(duty, reported, earlier)),
-        ),
-        PanelTable("The newest of them", _case_head(duty), tuple(_cases(duty, newest))),
+        PanelTable(title, head, tuple(_common(duty, recent, earlier))),
+        PanelTable("Reported last", _case_head(duty), tuple(_cases(duty, newest))),
         PanelTable("Reviewed last", _case_head(duty), tuple(_cases(duty, worked))),
-    )  # fmt: skip
-    scores = log.column("score")[missed]
-    facts = [f"{len(missed)} of the last week's reported were never reviewed"]
+    )
+    scores = log.column("score")[recent[log.column("dead")[recent] == 0]]
+    facts = []
     if len(scores):
-        facts.append(f"their scores: {_quartiles(scores)} (quarter, median, three quarters)")
+        facts = [f"scores of last week's: {_quartiles(scores)} (quarter, median, three quarters)"]
     return Panel("samples", tables, (*facts, *_dead_letters(duty)))
 
 

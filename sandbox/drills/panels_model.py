@@ -10,6 +10,7 @@ from sandbox.monitor.quality import known_labels
 from sandbox.report.numbers import number, share, words
 from sandbox.report.numbers import quality as shown
 from sandbox.run.setup import DAY
+from sandbox.spec.features import CALENDAR
 
 __all__ = ["drift", "quality", "versions"]
 
@@ -65,6 +66,8 @@ def drift(duty: Duty) -> Panel:
     """How far inputs and scores have moved since the champion's reference."""
     found = []
     for subject in duty.metrics.names("psi"):
+        if subject in CALENDAR:  # a clock says when it is, not how things are
+            continue
         _, values = duty.metrics.series("psi", subject)
         _, other = duty.metrics.series("js", subject)
         found.append((float(values[-1]), subject, values, other))
@@ -112,6 +115,7 @@ def versions(duty: Duty) -> Panel:
     facts = (
         f"review above {_level(champion.review_above)}, block above {_level(champion.block_above)}",
         f"rules: {rules}", duty.lifecycle.describe(),
+        *(f"v{r.version}: {' '.join(r.reasons)}" for r in duty.lifecycle.records[-2:]),
     )  # fmt: skip
     return Panel("versions", tuple(tables), facts)
 

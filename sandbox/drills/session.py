@@ -142,12 +142,12 @@ class Session:
             return self._advance(command.seconds)
         if command.verb == "do":
             if not command.rest:
-                return "; ".join(f"{k} {KINDS[k]}" for k in self.loaded.actions)
+                return "\n".join(f"{k:11s} {KINDS[k]}" for k in self.loaded.actions)
             return self.duty.act(self.duty.read(command.rest))
         if command.verb == "diagnose":
             if command.rest:
                 return "noted"
-            return "; ".join(f"{k}: {v}" for k, v in self.loaded.defaults.causes.items())
+            return "\n".join(f"{k:16s} {v}" for k, v in self.loaded.defaults.causes.items())
         if command.verb == "hint":
             return self._hint()
         if command.verb == "grade":

@@ -185,7 +185,7 @@ class _Reader:
         if not settings:
             return {}
         prepared = self._prepared
-        source = source_from_text(prepared.design_text, "--do retrain")
+        source = source_from_text(prepared.design_text, "do retrain")
         changed = apply_overrides(source, [f"model.{k}={v}" for k, v in settings.items()])
         design = design_from(changed)
         check_design(design, changed, prepared.scenario, metrics=prepared.task.metrics)
@@ -290,4 +290,4 @@ def _words(text: str, expected: str) -> list[str]:
 
 
 def _wrong(what: str, got: str, expected: str, hint: str = "") -> SandboxError:
-    return UsageError(what, where="--do", got=got, expected=expected, hint=hint)
+    return UsageError(what, where="do", got=got, expected=expected, hint=hint)
