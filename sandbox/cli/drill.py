@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +15,7 @@ from sandbox.cli.options import Json, Quiet, Scenarios
 from sandbox.cli.places import drill_home, scenario_roots
 from sandbox.cli.progress import telling
 from sandbox.cli.tables import results_console, say, say_json, say_table
-from sandbox.errors import UsageError, VerdictError
+from sandbox.errors import SandboxError, UsageError, VerdictError
 
 if TYPE_CHECKING:
     from sandbox.drills.desk import Desk, Seat
@@ -83,22 +83,33 @@ def play(
 @app.command("list")
 def list_drills(scenarios: Scenarios = None, as_json: Json = False) -> None:
     """List the drills, easy ones first. Titles give nothing away."""
-    from sandbox.drills.catalogue import drill_names, load_drill
+    from sandbox.drills.catalogue import drill_names
     from sandbox.spec.drill import LEVELS
 
     roots = scenario_roots(scenarios or ())
-    drills = [load_drill(name, roots) for name in drill_names(roots)]
-    drills.sort(key=lambda d: (d.scenario, LEVELS.index(d.drill.level), d.name))
-    rows = [
-        {"drill": d.id, "level": d.drill.level, "days": round(d.drill.budget.time / 86400),
-         "skills": ", ".join(d.drill.skills), "title": d.drill.title}
-        for d in drills
-    ]  # fmt: skip
+    rows = [_summary(name, roots) for name in drill_names(roots)]
+    rows.sort(key=lambda row: [*LEVELS, None].index(row.get("level")))
     if as_json:
         say_json(rows)
         return
-    say_table(("drill", "level", "days", "skills", "title"), rows)
+    say_table(("drill", "level", "days", "skills", "title", "problem"), rows)
     say("\nsandbox drill start DRILL begins one; sandbox drill play is the same on a dashboard.")
+
+
+def _summary(name: str, roots: Sequence[Path]) -> dict[str, Any]:
+    from sandbox.drills.catalogue import load_drill
+
+    try:
+        drill = load_drill(name, roots).drill
+    except SandboxError as error:
+        return {"drill": name, "problem": error.line()}
+    return {
+        "drill": name,
+        "level": drill.level,
+        "days": round(drill.budget.time / 86400),
+        "skills": ", ".join(drill.skills),
+        "title": drill.title,
+    }
 
 
 @app.command()
@@ -312,8 +323,9 @@ def check(
     roots, rows = scenario_roots(scenarios or ()), []
     with telling(quiet=quiet or as_json) as (tell, _):
         for name in drill or drill_names(roots):
+            loaded = load_drill(name, roots)
             tell(f"playing {name}")
-            for one in check_drill(load_drill(name, roots), seed, roots):
+            for one in check_drill(loaded, seed, roots):
                 rows.append({"drill": name, "promise": one.name, "kept": one.kept,
                              "seen": one.detail})  # fmt: skip
     if as_json:

@@ -9,7 +9,9 @@ from pathlib import Path
 from sandbox.adapters.files import output_errors, write_text
 from sandbox.drills.catalogue import DEFAULTS, FOLDER
 from sandbox.errors import UsageError
-from sandbox.spec.loading import load_scenario
+from sandbox.spec.drill import Defaults
+from sandbox.spec.loading import build, load_scenario
+from sandbox.spec.source import read_source
 
 __all__ = ["write_drill"]
 
@@ -51,11 +53,16 @@ def write_drill(name: str, folder: Path) -> Path:
     defaults = file.with_name(DEFAULTS)
     if not defaults.exists():
         write_text(defaults, _template("defaults"))
-    incident = next(iter(scenario.incidents))
-    title = name.replace("-", " ").capitalize()
-    write_text(
-        file, _template("drill").replace("{{incident}}", incident).replace("{{title}}", title)
-    )
+    shared = build(Defaults, read_source(defaults))
+    words = {
+        "incident": next(iter(scenario.incidents)),
+        "title": name.replace("-", " ").capitalize(),
+        "cause": next(iter(shared.causes)),
+    }
+    text = _template("drill")
+    for key, value in words.items():
+        text = text.replace("{{" + key + "}}", value)
+    write_text(file, text)
     return file
 
 

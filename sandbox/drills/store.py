@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 import sandbox
-from sandbox.adapters.files import output_errors, write_json
+from sandbox.adapters.files import json_bytes, output_errors, write_json
 from sandbox.drills.session import Step
 from sandbox.errors import SandboxError, UsageError, suggest
 
@@ -192,4 +192,4 @@ def _digest(before: str, value: object) -> str:
 
 def _plain(value: object) -> Any:
     """Return a value as JSON gives it back."""
-    return msgspec.json.decode(msgspec.json.encode(value))
+    return msgspec.json.decode(json_bytes(value))

@@ -34,7 +34,7 @@ def trend(values: Sequence[float], width: int = 14) -> str:
     Examples
     --------
     >>> trend([1.0, 2.0, 3.0])
-    '▁▄█'
+    '▁▅█'
     """
     known = [v for v in values if v == v]
     if not known:

@@ -45,6 +45,7 @@ KINDS: Mapping[str, str] = {
     "page": "who=TEAM: wake somebody up",
 }
 OFF = "off"
+OPTION = "--do"
 _HEAD = re.compile(r"^([a-z]+)@([^\s@]+)$")
 _EXAMPLE = "ACTION@DAY KEY=VALUE ... such as 'retrain@58d training.window=14d'"
 _ACTION = "ACTION KEY=VALUE ... such as retrain training.window=14d"
@@ -114,35 +115,37 @@ def parse_action(text: str, prepared: Prepared, at: float) -> Intervention:
     UsageError
         Saying what is wrong and what would do.
     """
-    kind, *rest = _words(text, _ACTION)
-    return _Reader(text, prepared).read(kind, rest, at)
+    kind, *rest = _words(text, _ACTION, "do")
+    return _Reader(text, prepared, "do").read(kind, rest, at)
 
 
 def _parse_at(text: str, prepared: Prepared) -> Intervention:
-    head, *rest = _words(text, _EXAMPLE)
+    head, *rest = _words(text, _EXAMPLE, OPTION)
     match = _HEAD.match(head)
     if match is None:
-        raise _wrong("not an action", text, _EXAMPLE)
+        raise _wrong(OPTION, "not an action", text, _EXAMPLE)
     kind, day = match.groups()
-    reader = _Reader(text, prepared)
+    reader = _Reader(text, prepared, OPTION)
     reader.check_kind(kind)
     at = reader.time(day)
     if not 0 < at <= prepared.days * DAY:
-        raise _wrong("outside the run", text, f"a day from 1h to {prepared.days}d")
+        raise _wrong(OPTION, "outside the run", text, f"a day from 1h to {prepared.days}d")
     return reader.read(kind, rest, at)
 
 
 class _Reader:
     """Reads the settings of one action."""
 
-    def __init__(self, text: str, prepared: Prepared) -> None:
-        self._text, self._prepared = text, prepared
+    def __init__(self, text: str, prepared: Prepared, where: str) -> None:
+        self._text, self._prepared, self._where = text, prepared, where
         self._schema = prepared.scenario.event
         self._at = 0.0
 
     def check_kind(self, kind: str) -> None:
         if kind not in KINDS:
-            raise _wrong("unknown action", kind, f"one of {', '.join(KINDS)}", suggest(kind, KINDS))
+            raise self._wrong(
+                "unknown action", kind, f"one of {', '.join(KINDS)}", suggest(kind, KINDS)
+            )
 
     def read(self, kind: str, rest: Sequence[str], at: float) -> Intervention:
         self.check_kind(kind)
@@ -157,7 +160,7 @@ class _Reader:
         if kind in readers:
             return replace(plain, **readers[kind](settings))
         if settings:
-            raise _wrong(f"{kind} takes no settings", self._text, kind)
+            raise self._wrong(f"{kind} takes no settings", self._text, kind)
         return plain
 
     def time(self, value: str) -> float:
@@ -166,26 +169,26 @@ class _Reader:
         except ValueError:
             quantity = None
         if quantity is None or quantity.unit != "s":
-            raise _wrong("not a day", self._text, "a time such as 58d")
+            raise self._wrong("not a day", self._text, "a time such as 58d")
         return float(quantity)
 
     def _settings(self, parts: Sequence[str]) -> dict[str, str]:
         pairs = [part.partition("=") for part in parts]
         if not all(key and equals and value for key, equals, value in pairs):
-            raise _wrong("not a setting", self._text, _ACTION)
+            raise self._wrong("not a setting", self._text, _ACTION)
         return {key: value for key, _, value in pairs}
 
     def _only(
         self, settings: Mapping[str, str], needed: set[str], also: set[str], kind: str
     ) -> None:
         if not needed <= set(settings) <= needed | also:
-            raise _wrong(f"not a {kind}", self._text, KINDS[kind])
+            raise self._wrong(f"not a {kind}", self._text, KINDS[kind])
 
     def _model(self, settings: Mapping[str, str]) -> dict[str, Any]:
         if not settings:
             return {}
         prepared = self._prepared
-        source = source_from_text(prepared.design_text, "do retrain")
+        source = source_from_text(prepared.design_text, f"{self._where} retrain")
         changed = apply_overrides(source, [f"model.{k}={v}" for k, v in settings.items()])
         design = design_from(changed)
         check_design(design, changed, prepared.scenario, metrics=prepared.task.metrics)
@@ -197,14 +200,14 @@ class _Reader:
         known = settings and set(settings) <= {"block", "review"}
         found = {k: np.inf if v == OFF else self._number(v) for k, v in settings.items()}
         if not known or not all(0 <= v <= 1 or v == np.inf for v in found.values()):
-            raise _wrong("not a threshold", self._text, expected)
+            raise self._wrong("not a threshold", self._text, expected)
         return found
 
     def _repair(self, settings: Mapping[str, str]) -> dict[str, Any]:
         how = {"factor", "from"} & set(settings)
         self._only(settings, {"field", *how}, {"where", "until", "for"}, "repair")
         if len(how) != 1:
-            raise _wrong("not a repair", self._text, KINDS["repair"])
+            raise self._wrong("not a repair", self._text, KINDS["repair"])
         numbers = [n for n, c in self._schema.columns.items() if c.type == "number"]
         name = self._field(settings["field"], numbers, "a number field")
         if "factor" in settings:
@@ -234,14 +237,14 @@ class _Reader:
     def _field(self, name: str, known: Sequence[str], what: str) -> str:
         if name not in known:
             expected = f"one of {', '.join(known) or 'none here'}"
-            raise _wrong(f"not {what}", name, expected, suggest(name, known))
+            raise self._wrong(f"not {what}", name, expected, suggest(name, known))
         return name
 
     def _rule(self, settings: Mapping[str, str]) -> dict[str, Any]:
         self._only(settings, {"where", "then"}, set(), "rule")
         then = settings["then"]
         if then not in (*DECISIONS, OFF):
-            raise _wrong("not a decision", then, f"one of {', '.join((*DECISIONS, OFF))}")
+            raise self._wrong("not a decision", then, f"one of {', '.join((*DECISIONS, OFF))}")
         features = {
             name: Column(type="number", nullable=True, about="a feature")
             for name in self._prepared.plan.names
@@ -257,37 +260,40 @@ class _Reader:
     def _share(self, settings: Mapping[str, str]) -> dict[str, Any]:
         value = self._number(settings["share"]) if set(settings) == {"share"} else -1.0
         if not 0 <= value < 1:
-            raise _wrong("not a share", self._text, "share=SHARE from 0 to below 1")
+            raise self._wrong("not a share", self._text, "share=SHARE from 0 to below 1")
         return {"share": value}
 
     def _workers(self, settings: Mapping[str, str]) -> dict[str, Any]:
         count = settings.get("count", "")
         whole = set(settings) == {"count"} and count.isdecimal()
         if not whole or not 1 <= int(count) <= _MOST_WORKERS:
-            raise _wrong("not a number of workers", self._text, f"count=1 to {_MOST_WORKERS}")
+            raise self._wrong("not a number of workers", self._text, f"count=1 to {_MOST_WORKERS}")
         return {"workers": int(count)}
 
     def _who(self, settings: Mapping[str, str]) -> dict[str, Any]:
         if set(settings) != {"who"}:
-            raise _wrong("nobody named", self._text, "who=TEAM")
+            raise self._wrong("nobody named", self._text, "who=TEAM")
         return {"who": settings["who"]}
 
     def _number(self, value: str) -> float:
         try:
             return float(parse_quantity(value))
         except ValueError:
-            raise _wrong("not a number", self._text, _ACTION) from None
+            raise self._wrong("not a number", self._text, _ACTION) from None
+
+    def _wrong(self, what: str, got: str, expected: str, hint: str = "") -> SandboxError:
+        return _wrong(self._where, what, got, expected, hint)
 
 
-def _words(text: str, expected: str) -> list[str]:
+def _words(text: str, expected: str, where: str) -> list[str]:
     try:
         words = shlex.split(text)
     except ValueError:
         words = []
     if not words:
-        raise _wrong("unreadable", text, expected)
+        raise _wrong(where, "unreadable", text, expected)
     return words
 
 
-def _wrong(what: str, got: str, expected: str, hint: str = "") -> SandboxError:
-    return UsageError(what, where="do", got=got, expected=expected, hint=hint)
+def _wrong(where: str, what: str, got: str, expected: str, hint: str = "") -> SandboxError:
+    return UsageError(what, where=where, got=got, expected=expected, hint=hint)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,8 +13,8 @@ from sandbox.record import RunRecord
 from sandbox.report.html import report_html
 from sandbox.run.execution import execute
 from sandbox.run.interventions import KINDS, parse_interventions
-from sandbox.run.setup import DAY
-from tests.run.conftest import Ready
+from sandbox.run.setup import DAY, prepare
+from tests.run.conftest import QUICK, Ready
 
 
 def played(ready: Ready, *texts: str, overrides: tuple[str, ...] = ()) -> RunRecord:
@@ -127,3 +129,91 @@ def test_actions_are_done_in_order_of_time(ready: Ready) -> None:
     found = parse_interventions(["rollback@5d", "promote@3d"], ready())
     assert [one.kind for one in found] == ["promote", "rollback"]
     assert {one.kind for one in found} <= set(KINDS)
+
+
+def test_a_canary_decides_its_share_until_it_is_in_shadow_again(ready: Ready) -> None:
+    record = played(
+        ready, "retrain@3d", "canary@4d share=40%", "shadow@7d",
+        overrides=("retraining.promotion=by_hand",),
+    )  # fmt: skip
+    assert outcomes(record)[2:] == ["v2 decides 40% of the events", "v2 only scores"]
+    assert record.log is not None
+    day = np.floor((record.log["event_time"] - record.log["event_time"].min()) / DAY)
+    share = [float((record.log["version"][day == d] == 2).mean()) for d in (3, 5, 8)]
+    assert share[0] == share[2] == 0.0 and 0.25 < share[1] < 0.55
+    assert record.versions[1].promoted_day is None, "nobody promoted it"
+
+
+def test_by_hand_a_challenger_stays_whatever_the_gate_says(ready: Ready) -> None:
+    hard = ("retraining.promotion=by_hand", "retraining.gate.min_positives=100000")
+    record = played(ready, "retrain@3d", "retrain@5d", "promote@7d", overrides=hard)
+    assert not record.versions[1].gate_passed
+    assert outcomes(record)[-1] == "v3 decides", "the second one took the place of the first"
+
+
+def test_a_rule_acts_whatever_the_score_and_ends(ready: Ready) -> None:
+    rule = "rule@3d 'where=weight_kg > 5 and service == express' then=block"
+    record = played(ready, rule, rule.replace("block", "off").replace("3d", "6d"))
+    assert outcomes(record)[-1] == "the rule is gone"
+    assert record.log is not None
+    log, picked = record.log, 0
+    day = np.floor((log["event_time"] - log["event_time"].min()) / DAY)
+    hit = (log["weight_kg"] > 5) & (log["service"] == 1)
+    for d, blocked in ((4, True), (8, False)):
+        rows = hit & (day == d)
+        picked += int(rows.sum())
+        assert (log["decision"][rows] == 2).all() == blocked
+    assert picked > 20
+    plan = ready().plan
+    named = next(name for name in plan.names if "count" in name)
+    assert outcomes(played(ready, f"rule@3d 'where={named} > 3' then=review"))[0].startswith(
+        "review"
+    )
+
+
+def test_what_a_rule_sends_to_review_is_worked_first(ready: Ready) -> None:
+    few = "decision.review.capacity=3/day"
+    record = played(ready, "rule@3d 'where=weight_kg > 2' then=review", overrides=(few,))
+    assert record.log is not None
+    worked = record.log["worked"]
+    day = np.floor((record.log["event_time"] - record.log["event_time"].min()) / DAY)
+    assert (record.log["weight_kg"][worked & (day >= 3) & (day < 10)] > 2).all()
+
+
+def test_exploring_lets_some_through(ready: Ready) -> None:
+    strict = ("decision.block.above=0.02", "decision.explore=0%")
+    assert played(ready, overrides=strict).counts["explored"] == 0
+    assert played(ready, "explore@3d share=20%", overrides=strict).counts["explored"] > 10
+
+
+def test_shedding_and_workers_change_what_is_answered(ready: Ready) -> None:
+    calm = played(ready)
+    shed = played(ready, "shed@3d share=50%", "shed@6d share=0%")
+    assert calm.counts["fallback"] < shed.counts["fallback"]
+    days, workers = played(ready, "workers@3d count=9").metrics.series("workers")
+    assert workers[days <= 3].max() < 9 and (workers[days > 3.1] == 9).all()
+
+
+def test_an_incident_ends_when_the_right_thing_is_asked_for(ready: Ready, tmp_path: Path) -> None:
+    root = tmp_path / "parcels"
+    root.mkdir()
+    for file in ready().folder.iterdir():
+        if file.is_file():
+            (root / file.name).write_bytes(file.read_bytes())
+    text = (root / "scenario.yaml").read_text()
+    mended = "    mended_by: [{do: page, who: shops, after: 12h}]\n"
+    text = text.replace("at: 12d, for: 2d}\n", "at: 2d, for: 9d}\n" + mended)
+    (root / "scenario.yaml").write_text(text)
+
+    def refused(*texts: str) -> list[float]:
+        prepared = prepare(
+            "parcels", design=None, seed=7, days=12, overrides=QUICK,
+            incidents=("blank-weights",), roots=[tmp_path],
+        )  # fmt: skip
+        done = parse_interventions(texts, prepared)
+        days, _ = execute(prepared, interventions=done).metrics.series("invalid", "null")
+        return [float(day) for day in days]
+
+    assert max(refused("page@3d who=depot")) == 11.0
+    assert max(refused("page@3d who=shops")) == 4.0
+    assert max(refused("page@1d who=shops")) == 11.0, "nothing was wrong yet"

@@ -286,3 +286,61 @@ def test_programming_errors_are_refused() -> None:
     for rate in (-1.0, float("nan")):
         with pytest.raises(ValueError, match="arrival rates"):
             model.advance(HOUR, 2 * HOUR, steady(rate))
+
+
+def hourly(sample: StackSample, name: str) -> Floats:
+    return np.asarray(getattr(sample, name)).reshape(-1, 6).mean(axis=1)
+
+
+def test_a_hot_key_overloads_one_worker_however_many_there_are() -> None:
+    load = 0.5 * WORKER * 4
+    for workers in (4, 12):
+        model = stack(workers=workers)
+        calm = model.advance(0, HOUR, steady(load))
+        fault = StackFault(kind="hot_key", share=0.8, at=0)
+        model.set_fault("script", fault, HOUR)
+        assert model.hottest(HOUR) > 0.8 > model.hottest(0)
+        hot = model.advance(HOUR, 2 * HOUR, steady(load))
+        assert calm.answered.min() > 0.999 and hot.utilisation.max() > 1
+        assert hot.answered.mean() < 0.5 and model.backlog > 0
+        model.clear_fault("script", 2 * HOUR)
+        assert model.hottest(2 * HOUR) < 0.2
+
+
+def test_workers_can_be_added_and_taken_away() -> None:
+    model, load = stack(workers=4), steady(0.6 * WORKER * 4)
+    before = model.advance(0, HOUR, load).utilisation[-1, -1]
+    model.scale(8, HOUR)
+    after = model.advance(HOUR, 2 * HOUR, load).utilisation[-1, -1]
+    model.scale(4, 2 * HOUR)
+    again = model.advance(2 * HOUR, 3 * HOUR, load).utilisation[-1, -1]
+    assert 0.45 < after / before < 0.8, "twelve partitions over eight workers"
+    assert again == pytest.approx(before, rel=0.02)
+    with pytest.raises(ValueError, match="at least one worker"):
+        model.scale(0, 3 * HOUR)
+
+
+def test_a_retry_storm_outlives_what_set_it_off() -> None:
+    """A metastable failure: the same surge passes without retries, and lasts with them."""
+    load = steady(0.5 * WORKER * 4)
+
+    def surge(retries: bool) -> Floats:
+        model = stack(workers=4)
+        if retries:
+            model.set_fault("clients", StackFault(kind="retry_storm", factor=3, at=0), 0)
+        model.set_fault("surge", fault("load_spike", factor=4), HOUR)
+        model.clear_fault("surge", 1.5 * HOUR)
+        return hourly(model.advance(0, 12 * HOUR, load), "answered")
+
+    alone, storm = surge(False), surge(True)
+    assert alone[0] == storm[0] == pytest.approx(1.0, abs=1e-3)
+    assert alone[-1] > 0.999 and storm[-1] < 0.1
+
+
+def test_retries_change_nothing_where_everything_is_answered() -> None:
+    plain, patient = stack(), stack()
+    patient.set_fault("clients", StackFault(kind="retry_storm", factor=3, at=0), 0)
+    ours, theirs = (m.advance(0, 3 * HOUR, steady(0.4 * WORKER * 4)) for m in (plain, patient))
+    assert theirs.answered.min() > 0.9999
+    assert np.allclose(ours.load, theirs.load, rtol=1e-4)
+    assert np.allclose(ours.p99, theirs.p99, rtol=0.05)
