@@ -104,5 +104,5 @@ def test_a_fault_that_names_nothing_is_refused(
     ],
 )  # fmt: skip
 def test_incidents_that_make_no_sense(told: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="expected|at least 1"):
+    with pytest.raises(ValueError, match=r"expected|at least 1"):
         Incident.model_validate(told)
