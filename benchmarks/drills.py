@@ -2,8 +2,8 @@
 
 ``python benchmarks/drills.py --write`` plays every drill of ``fraud`` with four players on five
 seeds and writes ``docs/drills.json`` and the figures in ``docs/drills.md``. ``--check SEED`` plays
-one seed again and fails if the stored rows, or the transcript on the page, are not what a run gives.
-``--time`` says how long a drill takes to begin and a day to pass.
+one seed again and fails if the stored rows, or the transcript on the page, are not what a run
+gives. ``--time`` says how long a drill takes to begin and a day to pass.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parents[1]
 DATA, PAGE = ROOT / "docs" / "drills.json", ROOT / "docs" / "drills.md"
+PICTURE = ROOT / "docs" / "drill.svg"
 ROOTS = (ROOT / "scenarios",)
 SEEDS = (1, 2, 3, 4, 5)
 PLAYERS = ("solution", "nobody", "retrainer", "tightener")
@@ -94,16 +95,19 @@ def conclusions(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     games = sorted({(r["drill"], r["seed"]) for r in rows})
     by = {(r["drill"], r["seed"], r["player"]): r for r in rows}
     others = PLAYERS[1:]
-    best = sum(all(by[*g, "solution"]["points"] > by[*g, p]["points"] for p in others) for g in games)
+    best = sum(
+        all(by[*g, "solution"]["points"] > by[*g, p]["points"] for p in others) for g in games
+    )
     passed = sum(by[*g, "solution"]["passed"] for g in games)
     failed = sum(not by[*g, p]["passed"] for g in games for p in others)
-    worse = {p: sum(by[*g, p]["lost"] > by[*g, "nobody"]["lost"] for g in games) for p in others[1:]}
+    lost = {key: row["lost"] for key, row in by.items()}
+    worse = {p: sum(lost[*g, p] > lost[*g, "nobody"] for g in games) for p in others[1:]}
+    n = len(games)
     return [
-        f"- The reference solution passes {passed} of {len(games)} games and has the most points in "
-        f"{best} of them.",
-        f"- Nobody, the retrainer and the tightener fail {failed} of {len(others) * len(games)} games.",
+        f"- The reference solution passes {passed} of {n} games and has the most points in {best}.",
+        f"- Nobody, the retrainer and the tightener fail {failed} of {len(others) * n} games.",
         f"- Acting without a diagnosis loses more than doing nothing in {worse['retrainer']} "
-        f"(retrainer) and {worse['tightener']} (tightener) of {len(games)} games.",
+        f"(retrainer) and {worse['tightener']} (tightener) of {n} games.",
     ]
 
 
@@ -121,6 +125,25 @@ def transcript() -> list[str]:
                 if main([*arguments, "--home", home, "--scenarios", str(ROOTS[0])]):
                     raise SystemExit(f"failed: {arguments}")
     return ["```", *(line.rstrip() for line in out.getvalue().splitlines()), "```"]
+
+
+def picture() -> str:
+    """Return the dashboard as an SVG, on the second day of a drill."""
+    from rich.console import Console
+
+    from sandbox.drills.catalogue import load_drill
+    from sandbox.drills.dashboard import Screen
+    from sandbox.drills.session import Session
+
+    session = Session(load_drill(TRANSCRIPT[0], ROOTS), 1, ROOTS)
+    screen = Screen(session, lambda line: session.give(line).said)
+    for key in "AA7":
+        screen.press(key)
+    console = Console(
+        record=True, width=112, height=40, file=io.StringIO(), color_system="truecolor"
+    )
+    console.print(screen.render(console))
+    return console.export_svg(title="sandbox drill play", unique_id="drill")
 
 
 def filled(page: str, parts: Mapping[str, Sequence[str]]) -> str:
@@ -173,13 +196,17 @@ def main() -> None:
         rows = json.loads(DATA.read_text())
         parts = {"table": [*table(rows), "", *conclusions(rows)], "transcript": transcript()}
         PAGE.write_text(filled(PAGE.read_text(), parts))
+        PICTURE.write_text(picture())
     if asked.check is not None:
         stored = json.loads(DATA.read_text())
         fresh = play_all([asked.check])
         stale = [r for r in stored if r["seed"] == asked.check and r not in fresh]
         parts = {"table": [*table(stored), "", *conclusions(stored)], "transcript": transcript()}
-        if stale or filled(PAGE.read_text(), parts) != PAGE.read_text():
-            sys.exit(f"docs/drills.md is stale ({len(stale)} rows); run {Path(__file__).name} --write")
+        old = filled(PAGE.read_text(), parts) != PAGE.read_text()
+        if stale or old or picture() != PICTURE.read_text():
+            sys.exit(
+                f"docs/drills.md is stale ({len(stale)} rows); run {Path(__file__).name} --write"
+            )
 
 
 if __name__ == "__main__":

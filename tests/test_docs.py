@@ -62,3 +62,31 @@ def test_the_capacity_page_lists_every_fault_as_it_is() -> None:
     for name, kind in KINDS.items():
         assert f"| `{name}` | {kind.about} | {kind.default:g} |" in text
     assert text.count("$ sandbox ") == 4
+
+
+def test_the_drills_page_is_what_its_figures_give() -> None:
+    drills = load("drills")
+    rows = json.loads(drills.DATA.read_text())
+    page = drills.PAGE.read_text()
+    parts = {"table": [*drills.table(rows), "", *drills.conclusions(rows)]}
+    assert drills.filled(page, parts) == page
+    worse = {"table": drills.table([{**row, "points": row["points"] + 1} for row in rows])}
+    assert drills.filled(page, worse) != page
+    assert "<!-- transcript -->\n```\n$ sandbox drill start" in page
+    assert {row["drill"] for row in rows} == {
+        f"fraud/{file.stem}"
+        for file in (ROOT / "scenarios" / "fraud" / "drills").glob("*.yaml")
+        if file.stem != "defaults"
+    }
+
+
+def test_the_drills_page_names_every_action_and_measure() -> None:
+    from sandbox.run.interventions import KINDS as ACTIONS
+    from sandbox.spec.drill import MEASURES, Drill
+
+    page = (ROOT / "docs" / "drills.md").read_text()
+    assert [name for name in ACTIONS if f"`{name}" not in page] == []
+    author = (ROOT / "docs" / "writing-a-drill.md").read_text()
+    assert [name for name in MEASURES if f"`{name}`" not in author] == []
+    keys = [field.alias or name for name, field in Drill.model_fields.items()]
+    assert [key for key in keys if f"`{key}`" not in author] == []

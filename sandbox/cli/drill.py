@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +27,8 @@ app = typer.Typer(
     help="Be on call for blind incidents, and be graded by the outcome.", no_args_is_help=True
 )
 
+SEATS: ContextVar[dict[str, Any] | None] = ContextVar("seats", default=None)
+"""Sessions that whoever runs the commands keeps in memory."""
 DrillName = Annotated[
     str, typer.Argument(metavar="DRILL", help="SCENARIO/NAME; see `sandbox drill list`.")
 ]
@@ -369,7 +372,8 @@ def _desk(home: Path | None, scenarios: list[Path] | None, quiet: bool) -> Itera
     with telling(quiet=quiet) as (tell, _):
         from sandbox.drills.desk import Desk
 
-        yield Desk(home or drill_home(), scenario_roots(scenarios or ()), tell)
+        roots = scenario_roots(scenarios or ())
+        yield Desk(home or drill_home(), roots, tell, SEATS.get())
 
 
 @contextmanager

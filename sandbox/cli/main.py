@@ -21,7 +21,20 @@ BROKEN_PIPE = 141
 def entry() -> None:
     """Run the command line and leave the process with its exit code."""
     sys.excepthook = _report_bug
-    sys.exit(main())
+    sys.exit(_kept(sys.argv[1:]))
+
+
+def _kept(arguments: list[str]) -> int:
+    """Have the keeper of drills do what it can do; do everything else here."""
+    if arguments[:1] != ["drill"]:
+        return main()
+    from sandbox.cli.keeper import SERVED, ask, wake
+
+    code = ask(arguments) if arguments[1:2] and arguments[1] in SERVED else None
+    if code is not None:
+        return code
+    wake()
+    return main()
 
 
 def main(args: Sequence[str] | None = None) -> int:

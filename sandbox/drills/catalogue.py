@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,6 +48,15 @@ class LoadedDrill:
     def id(self) -> str:
         """``scenario/name``."""
         return f"{self.scenario}/{self.name}"
+
+    @property
+    def onset(self) -> float:
+        """Onset of what the drill is about, the last one hidden, since the arrival [s].
+
+        NaN where nothing is hidden.
+        """
+        onsets = [incident.start - self.drill.start for incident in self.incidents.values()]
+        return onsets[-1] if onsets else math.nan
 
     @property
     def days(self) -> int:

@@ -17,6 +17,8 @@ from sandbox.errors import SandboxError, UsageError
 
 __all__ = ["PAGES", "Desk", "Seat"]
 
+MOST_SEATS = 2
+"""Sessions kept in memory; each takes some hundred megabytes."""
 PAGES = ("debrief.html", "debrief.md")
 Progress = Callable[[str], None]
 
@@ -41,11 +43,20 @@ class Desk:
         Folders of scenarios.
     progress
         Told what takes time.
+    seats
+        Open seats by session, for whoever keeps them from one command to the next.
     """
 
-    def __init__(self, home: Path, roots: Sequence[Path], progress: Progress) -> None:
+    def __init__(
+        self,
+        home: Path,
+        roots: Sequence[Path],
+        progress: Progress,
+        seats: dict[str, Seat] | None = None,
+    ) -> None:
         self.store, self._home = SessionStore(home), home
         self._roots, self._progress = tuple(roots), progress
+        self._seats = {} if seats is None else seats
 
     def start(self, drill: str, seed: int) -> Seat:
         """Begin a drill under a seed.
@@ -58,7 +69,8 @@ class Desk:
         loaded = load_drill(drill, self._roots)
         self._progress(f"living {loaded.drill.start / 86400:.0f} days until you arrive")
         session = Session(loaded, seed, self._roots)
-        return Seat(self.store.create(loaded.id, seed, loaded.fingerprint), session)
+        seat = Seat(self.store.create(loaded.id, seed, loaded.fingerprint), session)
+        return self._keep(seat)
 
     def open(self, name: str | None) -> Seat:
         """Take a session up again, or the one used last where no name is given.
@@ -70,10 +82,13 @@ class Desk:
         """
         kept = self.find(name)
         loaded = self._same(kept)
+        seat = self._seats.get(kept.name)
+        if seat is not None and seat.kept == kept:
+            return self._keep(seat)
         self._progress(f"{kept.name}: taking it up again, {len(kept.steps)} steps")
         session = Session(loaded, kept.seed, self._roots)
         session.replay(kept.steps)
-        return Seat(kept, session)
+        return self._keep(Seat(kept, session))
 
     def find(self, name: str | None) -> Kept:
         """Return what is kept of a session; of the one used last where no name is given."""
@@ -87,6 +102,8 @@ class Desk:
         SandboxError
             If it cannot be given or kept; the file is as before.
         """
+        seat.session.check(line)
+        self._seats.pop(seat.kept.name, None)  # until it is on disk
         step = seat.session.give(line)
         kept = replace(seat.kept, steps=tuple(seat.session.steps))
         if step.command == "grade":
@@ -95,6 +112,7 @@ class Desk:
             self._write_pages(seat, kept)
         self.store.save(kept)
         seat.kept = kept
+        self._keep(seat)
         return step
 
     def pages(self, kept: Kept) -> Path:
@@ -116,6 +134,14 @@ class Desk:
             if kept.result is not None:
                 found.append({"session": name, **kept.result})
         return found
+
+    def _keep(self, seat: Seat) -> Seat:
+        """Keep a seat in memory, and the few that were used last beside it."""
+        self._seats.pop(seat.kept.name, None)
+        self._seats[seat.kept.name] = seat
+        while len(self._seats) > MOST_SEATS:
+            del self._seats[next(iter(self._seats))]
+        return seat
 
     def _write_pages(self, seat: Seat, kept: Kept) -> None:
         assert seat.grade is not None

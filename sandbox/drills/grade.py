@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -177,8 +178,7 @@ def _sign(session: Session, evidence: Evidence, idle: Session) -> Sign:
 
 
 def _visible(evidence: Evidence, idle: Session, arrival: float) -> float:
-    onsets = [incident.start for incident in idle.loaded.incidents.values()]
-    onset = max(min(onsets, default=arrival), 0.0)
+    onset = arrival + (0.0 if math.isnan(idle.loaded.onset) else idle.loaded.onset)
     if evidence.metric is None:
         return max(onset + evidence.after - arrival, 0.0)
     metric, _, series = evidence.metric.partition("(")

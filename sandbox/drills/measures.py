@@ -40,7 +40,7 @@ class Outcome:
     """(time since arrival [s], cause)."""
     hints: int
     onset: float
-    """First hidden incident's, since the arrival, not before it [s]; NaN without one."""
+    """See `LoadedDrill.onset` [s]."""
 
     @property
     def loss(self) -> float:
@@ -56,7 +56,6 @@ def observe(session: Session) -> Outcome:
     negative = log.column("label")[rows] < 0.5
     refused = log.column("decision")[rows] == BLOCKED
     first = round(duty.drill.start / DAY)
-    onsets = [max(i.start - duty.drill.start, 0.0) for i in duty.loaded.incidents.values()]
     return Outcome(
         daily=tuple(m.total for day, m in duty.service.ledger.rows() if day >= first),
         price=duty.price,
@@ -68,7 +67,7 @@ def observe(session: Session) -> Outcome:
             (s.at, s.command.removeprefix("diagnose ")) for s in session.diagnoses()
         ),
         hints=session.hints_given,
-        onset=min(onsets, default=np.nan),
+        onset=duty.loaded.onset,
     )  # fmt: skip
 
 
@@ -86,7 +85,7 @@ def measure(
     """
     drill = session.loaded.drill
     right = {drill.diagnosis, *drill.accept}
-    begin = 0.0 if np.isnan(you.onset) else you.onset
+    begin = float(np.nan_to_num(np.fmax(you.onset, 0.0)))
     final = you.diagnoses[-1] if you.diagnoses and you.diagnoses[-1][1] in right else None
     reacted = [at for at, *_ in you.actions if at >= begin] + [
         at for at, _ in you.diagnoses if at >= begin

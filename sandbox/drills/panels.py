@@ -13,6 +13,7 @@ from sandbox.drills.table import Panel, PanelTable, trend
 from sandbox.pipeline.decide import BLOCK as BLOCKED
 from sandbox.report.numbers import money, number, seconds, share, words
 from sandbox.run.setup import DAY
+from sandbox.spec.scenario import Cost
 
 __all__ = ["alert_lines", "panel"]
 
@@ -131,8 +132,14 @@ def _money(duty: Duty) -> Panel:
     prices = duty.prepared.scenario.costs
     budget = duty.drill.budget.money
     facts = (
-        f"a missed case costs {prices.missed}, a refusal of a good one {prices.false_decline}, "
-        f"a review {money(prices.review)}",
+        f"a missed case costs {_price(prices.missed)}, a refusal of a good one "
+        f"{_price(prices.false_decline)}, a review {money(prices.review)}",
         f"spent on acting {money(duty.price)} of {money(budget)}",
     )
     return Panel("money", (PanelTable("As known now", head, tuple(found.rows)),), facts)
+
+
+def _price(cost: Cost) -> str:
+    """Return a cost as people say it: ``amount + 25 USD``."""
+    parts = [name if price == 1 else f"{price:g} x {name}" for name, price in cost.per.items()]
+    return " + ".join([*parts, money(cost.fixed)] if cost.fixed or not parts else parts)

@@ -180,7 +180,7 @@ class Drill(Spec):
     before: tuple[str, ...] = ()
     """What somebody else did before: ``retrain@10d``, as in ``sandbox run --do``."""
     hidden: tuple[Hidden, ...] = ()
-    """What happens; nothing at all is allowed."""
+    """What happens, what the drill is about last; nothing at all is allowed."""
     budget: Budget = Budget()
     """How long it lasts, and what acting may cost."""
     diagnosis: str

@@ -10,24 +10,14 @@ from pathlib import Path
 import pytest
 
 from sandbox.cli.main import main
-from sandbox.run.scaffold import write_scenario
-from tests.drills.conftest import DRILL, write_drills
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the scenario ``parcels`` and its drill, and a home of its own."""
-    write_drills(write_scenario("parcels", task="binary", into=tmp_path / "scenarios"))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    return tmp_path
+from tests.drills.conftest import DRILL
 
 
 def drill(*arguments: str) -> int:
     return main(["drill", *arguments])
 
 
-def test_a_drill_from_list_to_history(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_drill_from_list_to_history(on_call: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert drill("list") == 0 and "parcels/grumbling" in capsys.readouterr().out
     assert drill("history") == 0 and "Nothing graded yet" in capsys.readouterr().out
     assert drill("start", "parcels/grumbling", "--seed", "2", "--quiet") == 0
@@ -68,16 +58,16 @@ def test_a_drill_from_list_to_history(here: Path, capsys: pytest.CaptureFixture[
     ],
 )
 def test_mistakes_are_one_line(
-    here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+    on_call: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
     assert drill(*arguments) == 2
     out, err = capsys.readouterr()
     assert said in err and len(err.strip().splitlines()) == 1 and not out
 
 
-def test_a_mistake_in_a_session_keeps_it(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_in_a_session_keeps_it(on_call: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert drill("start", "parcels/grumbling", "--quiet") == 0
-    (file,) = (here / "data" / "ml-design-sandbox" / "drills").glob("*.json")
+    (file,) = (on_call / "data" / "ml-design-sandbox" / "drills").glob("*.json")
     before = file.read_bytes()
     assert drill("do", "promote", "now=yes", "--json") == 2
     assert drill("advance", "90min", "--json") == 2
@@ -89,7 +79,7 @@ def test_a_mistake_in_a_session_keeps_it(here: Path, capsys: pytest.CaptureFixtu
 
 
 def test_play_reads_lines_from_a_pipe(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    on_call: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = "look money\nadvance 6h\nnonsense\n\ndiagnose other_road\n"
     monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
@@ -101,13 +91,13 @@ def test_play_reads_lines_from_a_pipe(
     assert "Grumbling: passed" in capsys.readouterr().out
 
 
-def test_a_new_drill_can_be_checked(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_new_drill_can_be_checked(on_call: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert drill("new", "parcels/monday-morning") == 0
     assert "monday-morning.yaml" in capsys.readouterr().out
     assert drill("list") == 0 and "Monday morning" in capsys.readouterr().out
     assert drill("check", "parcels/grumbling", "--quiet") == 0
     assert "the solution passes" in capsys.readouterr().out
     broken = DRILL.replace("solution: [look samples,", "solution: [diagnose bad_data] #")
-    (here / "scenarios/parcels/drills/grumbling.yaml").write_text(broken)
+    (on_call / "scenarios/parcels/drills/grumbling.yaml").write_text(broken)
     assert drill("check", "parcels/grumbling", "--quiet") == 3
     assert "promises broken" in capsys.readouterr().err
