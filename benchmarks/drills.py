@@ -172,12 +172,25 @@ def time_it() -> None:
         session.give("advance 1d")
         days.append(time.perf_counter() - begun)
     print(f"advance 1d, in a warm process: {statistics.median(days) * 1e3:.0f} ms")
+    alone = {**os.environ, "SANDBOX_NO_KEEPER": "1"}
     with tempfile.TemporaryDirectory() as home:
-        for arguments in (["start", TRANSCRIPT[0]], ["look", "money"], *[["advance", "1d"]] * 3):
-            begun = time.perf_counter()
-            command = [sys.executable, "-m", "sandbox", "drill", *arguments, "--home", home]
-            subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
-            print(f"sandbox drill {' '.join(arguments)}: {time.perf_counter() - begun:.2f} s")
+        print("each command alone:")
+        _time_commands(home, alone)
+        kept = {**os.environ, "XDG_RUNTIME_DIR": home}
+        keeper = subprocess.Popen([sys.executable, "-m", "sandbox.cli.keeper"], env=kept, cwd=ROOT)
+        time.sleep(5.0)
+        print("with the keeper, as at a terminal:")
+        _time_commands(home, kept)
+        keeper.terminate()
+        keeper.wait()
+
+
+def _time_commands(home: str, environment: Mapping[str, str]) -> None:
+    for arguments in (["start", TRANSCRIPT[0]], ["look", "money"], *[["advance", "1d"]] * 3):
+        begun = time.perf_counter()
+        command = [sys.executable, "-m", "sandbox", "drill", *arguments, "--home", home]
+        subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=environment)
+        print(f"  sandbox drill {' '.join(arguments)}: {time.perf_counter() - begun:.2f} s")
 
 
 def main() -> None:

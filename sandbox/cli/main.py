@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 import typer
@@ -21,20 +21,7 @@ BROKEN_PIPE = 141
 def entry() -> None:
     """Run the command line and leave the process with its exit code."""
     sys.excepthook = _report_bug
-    sys.exit(_kept(sys.argv[1:]))
-
-
-def _kept(arguments: list[str]) -> int:
-    """Have the keeper of drills do what it can do; do everything else here."""
-    if arguments[:1] != ["drill"]:
-        return main()
-    from sandbox.cli.keeper import SERVED, ask, wake
-
-    code = ask(arguments) if arguments[1:2] and arguments[1] in SERVED else None
-    if code is not None:
-        return code
-    wake()
-    return main()
+    sys.exit(_ended(lambda: _kept(sys.argv[1:])))
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -51,8 +38,13 @@ def main(args: Sequence[str] | None = None) -> int:
         0 for success, the ``exit_code`` of a `SandboxError`, 2 for wrong usage, 130 after Ctrl-C,
         141 when the reader of a pipe went away.
     """
+    return _ended(lambda: _invoke(args))
+
+
+def _ended(work: Callable[[], int]) -> int:
+    """Do the work, and turn whatever ends it into an exit code and at most one line."""
     try:
-        code = _invoke(args)
+        code = work()
         sys.stdout.flush()
     except SandboxError as error:
         return _fail(error.line(), error.exit_code)
@@ -70,6 +62,19 @@ def main(args: Sequence[str] | None = None) -> int:
         full = OutputError("could not be written", where="standard output", got=error.strerror)
         return _fail(full.line(), full.exit_code)
     return _fail("interrupted.", code) if code == INTERRUPTED else code
+
+
+def _kept(arguments: Sequence[str]) -> int:
+    """Have the keeper of drills do what it can do; do everything else here."""
+    if list(arguments[:1]) != ["drill"]:
+        return _invoke(None)
+    from sandbox.cli.keeper_link import SERVED, ask, wake
+
+    code = ask(arguments) if arguments[1:2] and arguments[1] in SERVED else None
+    if code is not None:
+        return code
+    wake()
+    return _invoke(None)
 
 
 def _invoke(args: Sequence[str] | None) -> int:
