@@ -120,7 +120,7 @@ def prepare_drill(loaded: LoadedDrill, seed: int, roots: Sequence[Path]) -> Prep
         design=None,
         seed=seed,
         days=loaded.days,
-        overrides=(*loaded.defaults.set, *loaded.drill.set, *BY_HAND),
+        overrides=(*BY_HAND, *loaded.defaults.set, *loaded.drill.set),
         incidents=(),
         roots=roots,
     )

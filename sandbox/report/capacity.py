@@ -15,7 +15,7 @@ from sandbox.capacity.simulation import Played
 from sandbox.capacity.study import SHARES, CapacityRecord, Latency
 from sandbox.report.chart import Chart, Figure, Key, axis, line, render
 from sandbox.report.charts_quality import VERSION_COLOURS, VERSION_DASHES
-from sandbox.report.markup import Html, el, table
+from sandbox.report.markup import Html, bullets, el, table
 from sandbox.report.numbers import DASH, money, seconds, share
 from sandbox.report.page import Section, page
 from sandbox.simulate.histogram import quantiles
@@ -132,12 +132,12 @@ def capacity_html(record: CapacityRecord) -> str:
     latency = table(LATENCY, latency_rows(record), numeric=range(1, 6))
     bill = table(BILL, bill_rows(record.bill), numeric=(1, 3, 4))
     sections = [
-        Section("verdict", "Verdict", _list(said)),
+        Section("verdict", "Verdict", bullets(said)),
         Section("stages", "Stages at the peak", stages),
         Section("latency", "Event to decision", latency),
         Section("plots", "Plots", Html("".join(map(render, charts)))),
         Section("bill", "A month's bill", bill),
-        Section("limits", "How far to trust it", _list((*facts(record), *record.limits))),
+        Section("limits", "How far to trust it", bullets((*facts(record), *record.limits))),
     ]
     header = el(
         "header",
@@ -145,10 +145,6 @@ def capacity_html(record: CapacityRecord) -> str:
         el("h1", f"{asked.scenario}: {asked.design_name} at {asked.rate:,.0f} events/s"),
     )
     return page(f"{asked.scenario} capacity", header, sections, charts)
-
-
-def _list(texts: Sequence[str]) -> Html:
-    return el("ul", *(el("li", text) for text in texts))
 
 
 def capacity_charts(record: CapacityRecord) -> list[Chart]:

@@ -17,7 +17,7 @@ from rich.text import Text
 from sandbox.record import LabRecord
 from sandbox.report.chart import Chart, render
 from sandbox.report.charts_lab import detector_charts, imbalance_charts
-from sandbox.report.markup import Html, el, table
+from sandbox.report.markup import Html, bullets, el, table
 from sandbox.report.numbers import DASH, number, quality
 from sandbox.report.page import Section, page
 
@@ -129,10 +129,10 @@ def laboratory_html(record: LabRecord) -> str:
     shown = cells(record)
     numbers = table(shown.head, shown.rows, numeric=shown.numeric)
     sections = [
-        Section("lesson", "What it says", _list(record.lesson)),
+        Section("lesson", "What it says", bullets(record.lesson)),
         Section("plots", "Plots", Html("".join(map(render, charts)))),
         Section("numbers", "Numbers", numbers),
-        Section("how", "How it was measured", _list((*record.facts, *record.notes))),
+        Section("how", "How it was measured", bullets((*record.facts, *record.notes))),
     ]
     header = el(
         "header",
@@ -141,10 +141,6 @@ def laboratory_html(record: LabRecord) -> str:
         el("p", el("span", record.command), class_="facts"),
     )
     return page(record.title, header, sections, charts)
-
-
-def _list(texts: Sequence[str]) -> Html:
-    return el("ul", *(el("li", text) for text in texts))
 
 
 def print_laboratory(record: LabRecord, console: Console) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
-__all__ = ["Html", "el", "join_html", "safe_label", "table"]
+__all__ = ["Html", "bullets", "el", "join_html", "safe_label", "table"]
 
 _VOID = frozenset({"meta", "br", "hr", "img", "input", "link", "col"})
 
@@ -63,6 +63,11 @@ def table(
     body = [el("tr", *(cell("td", i, c) for i, c in enumerate(row))) for row in rows]
     inner = el("table", el("thead", header), el("tbody", *body), class_=class_)
     return el("div", inner, class_="scroll", tabindex="0")
+
+
+def bullets(texts: Iterable[str]) -> Html:
+    """Return a list, an entry a text."""
+    return el("ul", *(el("li", text) for text in texts))
 
 
 def safe_label(text: str) -> str:

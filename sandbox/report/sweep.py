@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -11,7 +9,7 @@ from rich.text import Text
 
 from sandbox.record import SweepRecord, Trial
 from sandbox.report.chart import Chart, Figure, Key, axis, render
-from sandbox.report.markup import Html, el, table
+from sandbox.report.markup import Html, bullets, el, table
 from sandbox.report.numbers import DASH, words
 from sandbox.report.page import Section, page
 
@@ -93,10 +91,10 @@ def sweep_html(record: SweepRecord) -> str:
     charts = [_chart(record)] if len(record.axes) == 2 else []
     targets = [f"{words(name)}: {target}" for name, target in record.targets.items()]
     sections = [
-        Section("verdict", "Verdict", _list(sweep_words(record))),
+        Section("verdict", "Verdict", bullets(sweep_words(record))),
         Section("plot", "What is worth having", Html("".join(map(render, charts)))),
         Section("trials", "Trials", table(_head(record), _rows(record))),
-        Section("targets", "Objectives", _list(targets)),
+        Section("targets", "Objectives", bullets(targets)),
     ]
     header = el(
         "header",
@@ -105,10 +103,6 @@ def sweep_html(record: SweepRecord) -> str:
     )
     shown = sections if charts else [sections[0], *sections[2:]]
     return page(f"{record.scenario} sweep", header, shown, charts)
-
-
-def _list(texts: Sequence[str]) -> Html:
-    return el("ul", *(el("li", text) for text in texts))
 
 
 def _chart(record: SweepRecord) -> Chart:

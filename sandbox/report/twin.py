@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -11,7 +9,7 @@ from rich.text import Text
 
 from sandbox.capacity.twin import LATENCY_WITHIN, SPEED_WITHIN, Point, TwinRecord
 from sandbox.report.chart import Chart, Figure, Key, axis, render
-from sandbox.report.markup import Html, el, table
+from sandbox.report.markup import Html, bullets, el, table
 from sandbox.report.numbers import seconds
 from sandbox.report.page import Section, page
 
@@ -79,10 +77,10 @@ def twin_html(record: TwinRecord) -> str:
     """Return a self-contained page."""
     chart = _chart(record)
     sections = [
-        Section("verdict", "Verdict", _list(twin_words(record))),
+        Section("verdict", "Verdict", bullets(twin_words(record))),
         Section("plot", "Latency", Html(render(chart))),
         Section("table", "Figures", table(HEAD, twin_rows(record), numeric=(0, 1, 3, 4, 5))),
-        Section("machine", "Machine", _list((record.profile.machine, *record.profile.notes))),
+        Section("machine", "Machine", bullets((record.profile.machine, *record.profile.notes))),
     ]
     header = el(
         "header",
@@ -90,10 +88,6 @@ def twin_html(record: TwinRecord) -> str:
         el("h1", f"{record.scenario}: {record.design_name}, predicted and measured"),
     )
     return page(f"{record.scenario} twin", header, sections, [chart])
-
-
-def _list(texts: Sequence[str]) -> Html:
-    return el("ul", *(el("li", text) for text in texts))
 
 
 def _chart(record: TwinRecord) -> Chart:

@@ -138,7 +138,7 @@ class VirtualRun(RunSystem):
 
     def _go_live(self, now: float) -> None:
         self.lifecycle.start(now)
-        self.watch.new_champion(now)
+        self.new_champion(now)
 
     def _close_day(self, now: float) -> None:
         self.service.close_day(now)
@@ -204,7 +204,7 @@ class VirtualRun(RunSystem):
             return
         self.lifecycle.promote(now)
         self._promoted = (now, number)
-        self.watch.new_champion(now)
+        self.new_champion(now)
 
     def _intervene(self, one: Intervention, now: float) -> None:
         self.on_call.act(one, now)
@@ -221,7 +221,7 @@ class VirtualRun(RunSystem):
             if value > bound:
                 reason = f"{name} was {value:.3g} in the day before, at most {bound:.3g} allowed"
                 self.lifecycle.roll_back(now, reason)
-                self.watch.new_champion(now)
+                self.new_champion(now)
                 return
 
     def _since_promotion(self, name: str, now: float) -> float:

@@ -88,7 +88,7 @@ class OnCall:
         if not lifecycle.can_roll_back():
             return "there is no former champion"
         lifecycle.roll_back(now, "by hand")
-        self._run.watch.new_champion(now)
+        self._run.new_champion(now)
         return f"v{lifecycle.champion} decides again"
 
     def _canary(self, one: Intervention, now: float) -> str:

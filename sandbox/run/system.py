@@ -26,3 +26,8 @@ class RunSystem:
         self.watch = Watch(prepared, self.service.log, self.metrics)
         self.alerts: list[AlertRecord] = []
         self.interventions: list[InterventionRecord] = []
+
+    def new_champion(self, now: float) -> None:
+        """Have the monitors start over with the champion of `now` [s since day 0]."""
+        champion = self.lifecycle.model(self.lifecycle.champion)
+        self.watch.new_champion(now, champion.predict)

@@ -18,6 +18,7 @@ from sandbox.monitor import (
     matured_labels,
 )
 from sandbox.pipeline.decide import DECISIONS
+from sandbox.pipeline.pipeline import Scorer
 from sandbox.pipeline.schema import REASONS
 from sandbox.record import AlertRecord, MetricTable
 from sandbox.run.log import DecisionLog
@@ -67,13 +68,22 @@ class Watch:
         ]  # fmt: skip
         self._drift: DriftMonitor | None = None
 
-    def new_champion(self, now: float) -> None:
-        """Start over with a champion that went live at `now` [s since day 0]."""
+    def new_champion(self, now: float, predict: Scorer | None = None) -> None:
+        """Start over with a champion that went live at `now` [s since day 0].
+
+        Parameters
+        ----------
+        predict
+            The champion's own scores, which the reference is made of: its predecessor's, or those
+            of a time without a model, would look like drift for ever. Those in the log when absent.
+        """
         epoch = self._start + now
         rows = self._log.rows_between(epoch - self._reference, epoch)
         valid = self._log.column("dead")[rows] == 0
         features = self._log.features[rows][valid]
         scores = self._log.column("score")[rows][valid]
+        if predict is not None and len(features):
+            scores = predict(features)
         self._drift = DriftMonitor(self._names, features, scores, periods=self._periods)
         self._engine.reset_reference(now / DAY)
 

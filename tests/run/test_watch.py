@@ -96,3 +96,12 @@ def test_streams_for_sequential_detectors(played: Played, ready: Ready, stream: 
     }[stream]
     assert len(expected) > 10
     np.testing.assert_array_equal(values, expected)
+
+
+def test_the_reference_of_scores_is_the_champions_own(ready: Ready) -> None:
+    """Before the first model the log has no scores: held against them, every day would drift."""
+    run = VirtualRun(ready("retraining=never", incidents=()), None, lambda: False)
+    run.begin()
+    run.go_on(6 * DAY)
+    _, score = run.metrics.series("psi", "score")
+    assert len(score) == 6 and score.max() < 0.5
