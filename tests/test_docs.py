@@ -81,7 +81,7 @@ def test_the_drills_page_is_what_its_figures_give() -> None:
 
 
 def test_the_drills_page_names_every_action_and_measure() -> None:
-    from sandbox.run.interventions import KINDS as ACTIONS
+    from sandbox.spec.actions import ACTIONS
     from sandbox.spec.drill import MEASURES, Drill
 
     page = (ROOT / "docs" / "drills.md").read_text()

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sandbox.errors import SandboxError, UsageError, suggest
-from sandbox.run.traffic import BLOCK
-from sandbox.spec.drill import PANELS
+from sandbox.spec.drill import PANELS, STEP
 from sandbox.spec.source import Source
 from sandbox.spec.units import parse_quantity
 
@@ -106,7 +105,7 @@ def _duration(text: str) -> float:
         quantity = parse_quantity(text)
     except ValueError:
         raise _wrong("not a duration", text, expected) from None
-    if quantity.unit != "s" or quantity <= 0 or quantity % BLOCK:
+    if quantity.unit != "s" or quantity <= 0 or quantity % STEP:
         raise _wrong("not a duration", text, expected)
     return float(quantity)
 

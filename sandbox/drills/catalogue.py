@@ -5,28 +5,27 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from sandbox.drills.actions import OPERATIONS, check_commands
+from sandbox.drills.actions import check_commands
 from sandbox.drills.conditions import Condition
 from sandbox.errors import UsageError, suggest
-from sandbox.run.interventions import KINDS
-from sandbox.run.setup import DAY, Prepared, prepare
+from sandbox.spec.actions import ACTIONS
 from sandbox.spec.drill import MEASURES, Defaults, Drill, Hidden
 from sandbox.spec.incidents import Incident
 from sandbox.spec.loading import build, load_scenario
 from sandbox.spec.source import Source, read_source
 from sandbox.world import Catalogue
 
-__all__ = ["LoadedDrill", "drill_names", "load_drill", "prepare_drill"]
+__all__ = ["LoadedDrill", "drill_names", "load_drill"]
 
 FOLDER = "drills"
 DEFAULTS = "defaults.yaml"
-BY_HAND = ("retraining=never", "retraining.promotion=by_hand")
+DAY = 86400.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class LoadedDrill:
     @property
     def actions(self) -> tuple[str, ...]:
         """Actions on offer."""
-        return self.drill.actions or tuple(KINDS)
+        return self.drill.actions or tuple(ACTIONS)
 
     @property
     def people(self) -> Mapping[str, str]:
@@ -111,20 +110,6 @@ def load_drill(drill_id: str, roots: Sequence[Path]) -> LoadedDrill:
     )
     _check(loaded, source)
     return loaded
-
-
-def prepare_drill(loaded: LoadedDrill, seed: int, roots: Sequence[Path]) -> Prepared:
-    """Make a drill ready to run under a seed; nothing is retrained or promoted by itself."""
-    prepared = prepare(
-        loaded.scenario,
-        design=None,
-        seed=seed,
-        days=loaded.days,
-        overrides=(*BY_HAND, *loaded.defaults.set, *loaded.drill.set),
-        incidents=(),
-        roots=roots,
-    )
-    return replace(prepared, incidents=loaded.incidents)
 
 
 def _incidents(drill: Drill, source: Source, folder: Path) -> Iterator[tuple[str, Incident]]:
@@ -180,7 +165,7 @@ def _check(loaded: LoadedDrill, source: Source) -> None:
     for place, cause in ((("diagnosis",), drill.diagnosis), *_numbered("accept", drill.accept)):
         _known(source, place, "cause", cause, causes)
     for place, kind in _numbered("actions", drill.actions):
-        _known(source, place, "action", kind, KINDS)
+        _known(source, place, "action", kind, ACTIONS)
     for name in drill.passes:
         _known(source, ("pass", name), "measure", name, MEASURES)
     for index, hint in enumerate(drill.hints):
@@ -204,6 +189,3 @@ def _known(
             place, f"unknown {what}", got=got, expected=f"one of {', '.join(known)}",
             hint=suggest(got, known),
         )  # fmt: skip
-
-
-assert set(OPERATIONS) & set(KINDS) == set()

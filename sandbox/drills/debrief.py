@@ -67,6 +67,8 @@ def debrief_markdown(grade: Grade, session: Session) -> str:
         *_table(("", "points", "of"), _points(grade)), "",
         "## What had to be reached", "",
         *_table(REACHED, map(_criterion, grade.criteria)), "",
+        "## In numbers", "",
+        *_table(("", "you", *grade.beside), _measures(grade)), "",
         "## In money, on the same events", "",
         *_table(LOST, _losses(grade)), "",
         "## What it was", "",
@@ -104,6 +106,7 @@ def debrief_html(grade: Grade, session: Session) -> str:
         Section("points", "Points", table(("", "points", "of"), _points(grade))),
         Section("reached", "What had to be reached",
                 table(REACHED, map(_criterion, grade.criteria))),
+        Section("numbers", "In numbers", table(("", "you", *grade.beside), _measures(grade))),
         Section("money", "In money, on the same events", join_html(
             [render(chart), table(LOST, _losses(grade))])),
         Section("cause", "What it was", join_html(
@@ -134,6 +137,16 @@ def _loss_chart(grade: Grade) -> Chart:
 
 def _points(grade: Grade) -> list[tuple[str, ...]]:
     return [(name, f"{grade.points[name]:.0f}", f"{most:.0f}") for name, most in POINTS.items()]
+
+
+def _measures(grade: Grade) -> list[tuple[str, ...]]:
+    """Return the measures that mean something to anybody, a row each."""
+    rows = []
+    for name, value in grade.measures.items():
+        values = (value, *(other[name] for other in grade.beside.values()))
+        if not all(math.isnan(v) for v in values):
+            rows.append((words(name), *(shown(name, v) for v in values)))
+    return rows
 
 
 def _losses(grade: Grade) -> list[tuple[str, ...]]:

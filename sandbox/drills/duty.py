@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
-from sandbox.drills.catalogue import LoadedDrill, prepare_drill
+from sandbox.drills.catalogue import LoadedDrill
 from sandbox.errors import UsageError, suggest
 from sandbox.monitor import Money
 from sandbox.run.execution import VirtualRun
-from sandbox.run.interventions import KINDS, Intervention, parse_action, parse_interventions
-from sandbox.run.setup import DAY
+from sandbox.run.interventions import Intervention, parse_action, parse_interventions
+from sandbox.run.setup import DAY, Prepared, prepare
+from sandbox.spec.actions import ACTIONS
 
 __all__ = ["CHANGES", "Duty"]
 
-CHANGES = frozenset(KINDS) - {"page", "retrain", "shadow"}
+CHANGES = frozenset(ACTIONS) - {"page", "retrain", "shadow"}
 """Actions that change what is decided about the events."""
+BY_HAND = ("retraining=never", "retraining.promotion=by_hand")
 _PRICED = ("retrain", "page", "redeploy", "rebuild", "throttle")
 
 
@@ -146,3 +149,17 @@ class Duty(VirtualRun):
 
     def _spend_so_far(self) -> Money:
         return self.service.ledger.totals
+
+
+def prepare_drill(loaded: LoadedDrill, seed: int, roots: tuple[Path, ...]) -> Prepared:
+    """Make a drill ready to run under a seed; nothing is retrained or promoted by itself."""
+    prepared = prepare(
+        loaded.scenario,
+        design=None,
+        seed=seed,
+        days=loaded.days,
+        overrides=(*BY_HAND, *loaded.defaults.set, *loaded.drill.set),
+        incidents=(),
+        roots=roots,
+    )
+    return replace(prepared, incidents=loaded.incidents)

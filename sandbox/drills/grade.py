@@ -63,6 +63,9 @@ class Grade:
     points: dict[str, float]
     criteria: tuple[Criterion, ...]
     measures: dict[str, float]
+    """Yours."""
+    beside: dict[str, dict[str, float]]
+    """The same for nobody and for the reference solution."""
     diagnosis: str
     """The right one."""
     named: str
@@ -114,6 +117,10 @@ def grade(
         points=points,
         criteria=criteria,
         measures=found,
+        beside={
+            "nobody acts": measure(session, nothing.outcome, nothing.outcome, reference.outcome),
+            "reference": measure(session, reference.outcome, nothing.outcome, reference.outcome),
+        },
         diagnosis=drill.diagnosis,
         named=you.diagnoses[-1][1] if you.diagnoses else "",
         you=you,

@@ -11,7 +11,7 @@ from sandbox.drills.catalogue import LoadedDrill
 from sandbox.drills.conditions import Condition
 from sandbox.drills.duty import Duty
 from sandbox.errors import SandboxError, UsageError, suggest
-from sandbox.run.interventions import KINDS
+from sandbox.spec.actions import ACTIONS
 from sandbox.spec.units import format_duration
 
 __all__ = ["Session", "Step"]
@@ -142,7 +142,7 @@ class Session:
             return self._advance(command.seconds)
         if command.verb == "do":
             if not command.rest:
-                return "\n".join(f"{k:11s} {KINDS[k]}" for k in self.loaded.actions)
+                return "\n".join(f"{k:11s} {ACTIONS[k]}" for k in self.loaded.actions)
             return self.duty.act(self.duty.read(command.rest))
         if command.verb == "diagnose":
             if command.rest:

@@ -21,7 +21,7 @@ import msgspec
 import sandbox
 from sandbox.adapters.files import json_bytes, output_errors, write_json
 from sandbox.drills.session import Step
-from sandbox.errors import SandboxError, UsageError, suggest
+from sandbox.errors import OutputError, SandboxError, UsageError, suggest
 
 __all__ = ["Kept", "SessionStore"]
 
@@ -91,7 +91,13 @@ class SessionStore:
             self._home.mkdir(parents=True, exist_ok=True)
         body: dict[str, Any] = {"format": FORMAT, **asdict(kept)}
         del body["name"]
-        write_json(self._file(kept.name), {**body, "seal": _seal(body)})
+        try:
+            write_json(self._file(kept.name), {**body, "seal": _seal(body)})
+        except OutputError as error:
+            raise OutputError(
+                error.what, where=error.where,
+                hint="The session is as it was. Free some space, or choose another --home.",
+            ) from error  # fmt: skip
 
     def load(self, name: str) -> Kept:
         """Read a session.

@@ -16,6 +16,7 @@ from sandbox.errors import SandboxError, UsageError, suggest
 from sandbox.model import check_model
 from sandbox.pipeline.decide import DECISIONS
 from sandbox.run.setup import DAY, Prepared
+from sandbox.spec.actions import ACTIONS
 from sandbox.spec.design import ModelSpec
 from sandbox.spec.loading import check_design, design_from
 from sandbox.spec.overrides import apply_overrides
@@ -24,26 +25,8 @@ from sandbox.spec.source import source_from_text
 from sandbox.spec.units import parse_quantity
 from sandbox.world.filters import RowFilter
 
-__all__ = ["KINDS", "Intervention", "Repair", "parse_action", "parse_interventions"]
+__all__ = ["Intervention", "Repair", "parse_action", "parse_interventions"]
 
-KINDS: Mapping[str, str] = {
-    "retrain": "train a challenger; keys of `model` change what is trained from then on",
-    "canary": "share=SHARE: let the challenger decide a share of the events",
-    "shadow": "end the canary; the challenger only scores",
-    "promote": "make the challenger the champion at once",
-    "rollback": "put the former champion back",
-    "threshold": "block=SHARE, review=SHARE (or off): change when the champion acts",
-    "explore": "share=SHARE: let a share of would-be blocked events through, for their labels",
-    "rule": "where=CONDITION, then=allow|review|block|off: act on events whatever their score",
-    "repair": "field=NAME, factor=NUMBER or from=COLUMN, where=CONDITION, for=TIME: mend a field",
-    "quarantine": "field=NAME, where=CONDITION, for=TIME: treat a field as missing",
-    "workers": "count=N: run this many workers a stage",
-    "shed": "share=SHARE: answer a share of the load with the fallback, before the workers",
-    "throttle": "limit every key to its usual rate",
-    "redeploy": "put the former release of the service back",
-    "rebuild": "build the feature state anew from the log",
-    "page": "who=TEAM: wake somebody up",
-}
 OFF = "off"
 OPTION = "--do"
 _HEAD = re.compile(r"^([a-z]+)@([^\s@]+)$")
@@ -142,9 +125,9 @@ class _Reader:
         self._at = 0.0
 
     def check_kind(self, kind: str) -> None:
-        if kind not in KINDS:
+        if kind not in ACTIONS:
             raise self._wrong(
-                "unknown action", kind, f"one of {', '.join(KINDS)}", suggest(kind, KINDS)
+                "unknown action", kind, f"one of {', '.join(ACTIONS)}", suggest(kind, ACTIONS)
             )
 
     def read(self, kind: str, rest: Sequence[str], at: float) -> Intervention:
@@ -182,7 +165,7 @@ class _Reader:
         self, settings: Mapping[str, str], needed: set[str], also: set[str], kind: str
     ) -> None:
         if not needed <= set(settings) <= needed | also:
-            raise self._wrong(f"not a {kind}", self._text, KINDS[kind])
+            raise self._wrong(f"not a {kind}", self._text, ACTIONS[kind])
 
     def _model(self, settings: Mapping[str, str]) -> dict[str, Any]:
         if not settings:
@@ -207,7 +190,7 @@ class _Reader:
         how = {"factor", "from"} & set(settings)
         self._only(settings, {"field", *how}, {"where", "until", "for"}, "repair")
         if len(how) != 1:
-            raise self._wrong("not a repair", self._text, KINDS["repair"])
+            raise self._wrong("not a repair", self._text, ACTIONS["repair"])
         numbers = [n for n, c in self._schema.columns.items() if c.type == "number"]
         name = self._field(settings["field"], numbers, "a number field")
         if "factor" in settings:

@@ -14,6 +14,7 @@ __all__ = [
     "LEVELS",
     "MEASURES",
     "PANELS",
+    "STEP",
     "Bound",
     "Defaults",
     "Drill",
@@ -24,6 +25,8 @@ __all__ = [
     "WrongRemedy",
 ]
 
+STEP = 6 * 3600.0
+"""What time passes in [s]: the blocks of a run."""
 LEVELS = ("easy", "medium", "hard")
 MEASURES: Mapping[str, str] = {
     "saved": "share of the avoidable loss that was avoided; doing nothing is 0, the reference 1",
@@ -209,6 +212,6 @@ class Drill(Spec):
     @model_validator(mode="after")
     def _lasts_whole_blocks(self) -> Drill:
         for name, value in (("start", self.start), ("budget", self.budget.time)):
-            if value % 21600:
+            if value % STEP:
                 raise SpecError("expected a multiple of 6h", name)
         return self

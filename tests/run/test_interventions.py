@@ -12,8 +12,9 @@ from sandbox.errors import UsageError
 from sandbox.record import RunRecord
 from sandbox.report.html import report_html
 from sandbox.run.execution import execute
-from sandbox.run.interventions import KINDS, parse_interventions
+from sandbox.run.interventions import parse_interventions
 from sandbox.run.setup import DAY, prepare
+from sandbox.spec.actions import ACTIONS
 from tests.run.conftest import QUICK, Ready
 
 
@@ -128,7 +129,7 @@ def test_nonsense_is_refused(ready: Ready, text: str, said: str) -> None:
 def test_actions_are_done_in_order_of_time(ready: Ready) -> None:
     found = parse_interventions(["rollback@5d", "promote@3d"], ready())
     assert [one.kind for one in found] == ["promote", "rollback"]
-    assert {one.kind for one in found} <= set(KINDS)
+    assert {one.kind for one in found} <= set(ACTIONS)
 
 
 def test_a_canary_decides_its_share_until_it_is_in_shadow_again(ready: Ready) -> None:
