@@ -13,7 +13,7 @@ from sandbox.cli.export import ToPrometheus, send
 from sandbox.cli.options import Json, Name, Out, Overrides, Quiet, Scenarios, Seed, Strict
 from sandbox.cli.places import calibration_file
 from sandbox.cli.progress import telling
-from sandbox.cli.results import RUNS, check_free, leave_study
+from sandbox.cli.results import check_free, leave_page
 from sandbox.errors import UsageError, VerdictError
 
 if TYPE_CHECKING:
@@ -124,17 +124,10 @@ def _rate(text: str) -> float:
 
 
 def _leave(record: CapacityRecord, out: Path | None, as_json: bool) -> None:
-    from sandbox.adapters.files import atomic_directory, next_run_directory, write_json, write_text
     from sandbox.report.capacity import capacity_html, print_capacity
 
-    def write() -> Path:
-        folder = out or next_run_directory(RUNS, f"{record.asked.scenario}-capacity")
-        with atomic_directory(folder) as hidden:
-            write_json(hidden / NUMBERS, record.summary())
-            write_text(hidden / PAGE, capacity_html(record))
-        return folder
-
-    leave_study(
-        write, record.summary(), lambda console: print_capacity(record, console), (PAGE, NUMBERS),
-        as_json=as_json,
+    leave_page(
+        f"{record.asked.scenario}-capacity", out, (PAGE, NUMBERS), record.summary(),
+        lambda: capacity_html(record),
+        lambda console: print_capacity(record, console), as_json=as_json,
     )  # fmt: skip

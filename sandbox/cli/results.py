@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from sandbox.run.interventions import Intervention
     from sandbox.run.setup import Prepared
 
-__all__ = ["check_free", "leave_study", "run_all", "write_comparison", "write_one"]
+__all__ = [
+    "check_free",
+    "leave_page",
+    "leave_study",
+    "run_all",
+    "write_comparison",
+    "write_one",
+]
 
 RUNS = Path("runs")
 REPORT = "report.html"
@@ -114,6 +121,39 @@ def write_comparison(records: Sequence[RunRecord], out: Path | None) -> Path:
             write_one(record, hidden / f"{number}-{_slug(record.design)}")
         write_text(hidden / COMPARISON, compare_html(records))
     return folder
+
+
+def leave_page(
+    stem: str,
+    out: Path | None,
+    files: tuple[str, str],
+    summary: Mapping[str, Any],
+    html: Callable[[], str],
+    tell: Callable[[Console], None],
+    *,
+    as_json: bool,
+) -> None:
+    """Leave a study as a page and its numbers in a folder of its own; see `leave_study`.
+
+    Parameters
+    ----------
+    stem
+        The folder's name begins so, where `out` names none.
+    files
+        Names of the page and of the numbers.
+    html
+        Makes the page.
+    """
+    from sandbox.adapters.files import atomic_directory, next_run_directory, write_json, write_text
+
+    def write() -> Path:
+        folder = out or next_run_directory(RUNS, stem)
+        with atomic_directory(folder) as hidden:
+            write_json(hidden / files[1], summary)
+            write_text(hidden / files[0], html())
+        return folder
+
+    leave_study(write, summary, tell, files, as_json=as_json)
 
 
 def leave_study(

@@ -11,7 +11,7 @@ from sandbox.cli.designs import DesignFile, prepare_design
 from sandbox.cli.options import Json, Name, Out, Overrides, Quiet, Scenarios, Seed, Strict
 from sandbox.cli.places import calibration_file, scenario_names, scenario_roots
 from sandbox.cli.progress import telling
-from sandbox.cli.results import RUNS, check_free, leave_study
+from sandbox.cli.results import check_free, leave_page
 from sandbox.cli.tables import say, say_json, say_table
 from sandbox.errors import VerdictError
 
@@ -128,17 +128,10 @@ def twin(
 
 
 def _leave(record: TwinRecord, out: Path | None, as_json: bool) -> None:
-    from sandbox.adapters.files import atomic_directory, next_run_directory, write_json, write_text
     from sandbox.report.twin import print_twin, twin_html
 
-    def write() -> Path:
-        folder = out or next_run_directory(RUNS, f"{record.scenario}-twin")
-        with atomic_directory(folder) as hidden:
-            write_json(hidden / NUMBERS, record.summary())
-            write_text(hidden / PAGE, twin_html(record))
-        return folder
-
-    leave_study(
-        write, record.summary(), lambda console: print_twin(record, console), (PAGE, NUMBERS),
-        as_json=as_json,
+    leave_page(
+        f"{record.scenario}-twin", out, (PAGE, NUMBERS), record.summary(),
+        lambda: twin_html(record),
+        lambda console: print_twin(record, console), as_json=as_json,
     )  # fmt: skip
