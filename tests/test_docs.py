@@ -90,3 +90,40 @@ def test_the_drills_page_names_every_action_and_measure() -> None:
     assert [name for name in MEASURES if f"`{name}`" not in author] == []
     keys = [field.alias or name for name, field in Drill.model_fields.items()]
     assert [key for key in keys if f"`{key}`" not in author] == []
+
+
+def apply(diff: str, root: Path) -> None:
+    """Apply a block without line numbers: its old lines stand in the file once."""
+    head, *lines = diff.splitlines()
+    file = root / head.removeprefix("--- ")
+    old = "\n".join(line[1:] for line in lines if line[:1] in " -")
+    new = "\n".join(line[1:] for line in lines if line[:1] in " +")
+    text = file.read_text()
+    assert text.count(old) == 1, f"{head}: {old}"
+    file.write_text(text.replace(old, new))
+
+
+def test_writing_a_scenario_can_be_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / "docs" / "writing-a-scenario.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scenarios").mkdir()
+    steps = re.findall(r"```(sh|diff)\n(.*?)```", text, re.S)
+    assert len(steps) >= 8
+    for kind, block in steps:
+        if kind == "diff":
+            apply(block, tmp_path)
+            continue
+        for command in block.splitlines():
+            assert main(shlex.split(command)[1:]) == 0, f"{command}: {capsys.readouterr().err}"
+    out = capsys.readouterr().out
+    assert "late-parcels/grumbling-customers" in out and "net loss per 1000" in out.lower()
+    assert "snow" in out, "the knob is among those that were checked"
+
+
+def test_the_scenario_table_of_the_readme_is_what_the_command_says(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["list", "--markdown", "--scenarios", str(ROOT / "scenarios")]) == 0
+    assert capsys.readouterr().out.strip() in (ROOT / "README.md").read_text()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from sandbox.cli.options import Json, Name, Scenarios
 from sandbox.cli.places import scenario_roots
@@ -20,19 +22,39 @@ __all__ = ["list_scenarios", "show"]
 DAY = 86400.0
 
 
-def list_scenarios(scenarios: Scenarios = None, as_json: Json = False) -> None:
+def list_scenarios(
+    scenarios: Scenarios = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print a table for a README.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """List the scenarios."""
+    from sandbox.drills.catalogue import drill_names
     from sandbox.world import Catalogue
 
-    catalogue = Catalogue(scenario_roots(scenarios or ()))
+    roots = scenario_roots(scenarios or ())
+    catalogue = Catalogue(roots)
     rows = [_summary(name, catalogue.folder(name)) for name in catalogue.names()]
+    for row in rows:
+        row["drills"] = len(drill_names(roots, row["name"]))
     if as_json:
         say_json(rows)
+    elif markdown:
+        _say_markdown([row for row in rows if "problem" not in row])
     elif rows:
-        say_table(("name", "task", "days", "incidents", "title", "problem"), rows)
+        say_table(("name", "task", "days", "incidents", "drills", "title", "problem"), rows)
         say("\nsandbox show NAME tells more; sandbox run NAME runs one.")
     else:
         say("No scenarios here. `sandbox new NAME` writes one.")
+
+
+def _say_markdown(rows: Sequence[Mapping[str, Any]]) -> None:
+    say("| name | task | days | incidents | drills | about |\n|---|---|---|---|---|---|")
+    for row in rows:
+        link = f"[`{row['name']}`](scenarios/{row['name']}/README.md)"
+        facts = (link, row["task"], row["days"], row["incidents"], row["drills"], row["about"])
+        say(f"| {' | '.join(map(str, facts))} |")
 
 
 def _summary(name: str, folder: Path) -> dict[str, Any]:
@@ -45,6 +67,7 @@ def _summary(name: str, folder: Path) -> dict[str, Any]:
     return {
         "name": name,
         "title": scenario.title,
+        "about": scenario.about,
         "task": scenario.task,
         "days": scenario.days,
         "incidents": len(scenario.incidents),

@@ -287,6 +287,8 @@ class Scenario(Spec):
 
     title: str
     """A short name for people."""
+    about: str = ""
+    """One line for tables."""
     task: str
     """The machine-learning task; it decides metrics, objectives and model family."""
     prompt: str
