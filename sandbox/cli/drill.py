@@ -357,7 +357,7 @@ def _give(
 
 def _tell_story(seat: Seat) -> None:
     told = seat.session.loaded.drill
-    say(f"{told.title} ({told.level})\n\n{told.story.strip()}\n")
+    results_console().print(f"{told.title} ({told.level})\n\n{told.story.strip()}\n")
 
 
 def _head(seat: Seat) -> None:
