@@ -57,7 +57,8 @@ class Lifecycle:
         self._champion = 0
         self._challenger = 0
         self._canary = 0.0
-        self._explore = prepared.design.decision.explore
+        self._explored = [(-np.inf, prepared.design.decision.explore)]
+        """From when on which share of would-be blocked events was let through [s since epoch]."""
         self._outcome = ""
         self._spec = prepared.design.model
         self.records: list[VersionRecord] = []
@@ -172,9 +173,9 @@ class Lifecycle:
             block_reason=version.block_reason if block is None else f"by hand, day {now / DAY:.0f}",
         )
 
-    def explore(self, share: float) -> None:
-        """Weigh explored rows for this share from now on."""
-        self._explore = share
+    def explore(self, share: float, now: float) -> None:
+        """Weigh rows explored from `now` [s since day 0] on for this share."""
+        self._explored.append((self._prepared.scenario.start_time + now, share))
 
     def canary(self, share: float) -> None:
         """Let the challenger decide this share of the events; 0 puts it back into shadow."""
@@ -202,7 +203,8 @@ class Lifecycle:
         """Join the log with the labels known at `now`.
 
         Rows whose decision hides their label have none. An explored row stands for all the blocked
-        rows like it, so it counts as often as one in `explore` is drawn (inverse propensity).
+        rows like it, so it counts as often as one was drawn of the share explored when it came
+        (inverse propensity).
         """
         epoch = self._prepared.scenario.start_time + now
         window = plan_training(epoch, self._spec.training)
@@ -210,7 +212,9 @@ class Lifecycle:
         span = log.rows_between(window.train_from, window.validation_to)
         rows = np.arange(span.start, span.stop)[log.column("dead")[span] == 0]
         explored = log.column("explored")[rows]
-        times = round(1.0 / self._explore) if self._explore else 1
+        since, share = np.array(self._explored).T
+        then = np.searchsorted(since, log.column("processing_time")[rows], side="right") - 1
+        times = np.rint(1.0 / np.where(share[then] > 0, share[then], 1.0)).astype(np.int64)
         rows = np.repeat(rows, np.where(explored, times, 1))
         label = log.known_label(rows, epoch, absence)
         return TrainingData(

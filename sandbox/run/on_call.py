@@ -106,7 +106,7 @@ class OnCall:
 
     def _explore(self, one: Intervention, now: float) -> str:
         self._run.service.explore(one.share)
-        self._run.lifecycle.explore(one.share)
+        self._run.lifecycle.explore(one.share, now)
         return f"{one.share:.1%} of what would be blocked goes through"
 
     def _rule(self, one: Intervention, now: float) -> str:

@@ -111,6 +111,24 @@ def test_an_explored_row_stands_for_those_that_were_blocked(
     assert len(data.slices["service"]) == len(data.label)
 
 
+def test_an_explored_row_counts_by_the_share_of_its_time(
+    ready: Ready, played: Played, seen: list[TrainingData]
+) -> None:
+    prepared, log = ready("decision.explore=0%"), copied(played[0].service.log)
+    rows = window_rows(prepared, log, 8)
+    early, late = rows.start + 3, rows.stop - 3
+    log.column("explored")[[early, late]] = True
+    life = Lifecycle(prepared, log)
+    middle = float(log.column("processing_time")[(rows.start + rows.stop) // 2])
+    life.explore(0.1, -100 * DAY)
+    life.explore(0.25, middle - prepared.scenario.start_time)
+    with pytest.raises(Stopped):
+        life.challenge(8 * DAY, "by hand")
+    happened = log.column("event_time")
+    counts = [int((seen[-1].event_time == happened[row]).sum()) for row in (early, late)]
+    assert counts == [10, 4]
+
+
 def test_dead_letters_are_not_learned_from(played: Played, seen: list[TrainingData]) -> None:
     run, _ = played
     log = copied(run.service.log)
