@@ -24,6 +24,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from sandbox.spec.drill import LEVELS
+
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +35,6 @@ ROOTS = (ROOT / "scenarios",)
 SEEDS = (1, 2, 3, 4, 5)
 PLAYERS = ("solution", "nobody", "retrainer", "tightener")
 TRANSCRIPT = ("fraud/green-dashboards", ("look samples", "advance 1d", "look samples"))
-LEVELS = ("easy", "medium", "hard")
 
 
 def play_drill(job: tuple[str, int]) -> list[dict[str, Any]]:

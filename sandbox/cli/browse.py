@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,8 +37,9 @@ def list_scenarios(
     roots = scenario_roots(scenarios or ())
     catalogue = Catalogue(roots)
     rows = [_summary(name, catalogue.folder(name)) for name in catalogue.names()]
+    drills = Counter(drill.partition("/")[0] for drill in drill_names(roots))
     for row in rows:
-        row["drills"] = len(drill_names(roots, row["name"]))
+        row["drills"] = drills[row["name"]]
     if as_json:
         say_json(rows)
     elif markdown:

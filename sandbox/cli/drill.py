@@ -248,7 +248,7 @@ def solution(
                 "the drill is not over", where="drill solution",
                 expected="`sandbox drill grade` first, or --give-up",
             )  # fmt: skip
-        loaded = desk.solution(kept)
+        loaded = desk.drill_of(kept)
     if not kept.over:
         with _seat(session, home, scenarios, quiet=False) as (desk, seat):
             desk.give(seat, "grade")

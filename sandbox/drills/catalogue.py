@@ -60,7 +60,7 @@ class LoadedDrill:
     @property
     def days(self) -> int:
         """Length of the run, from day 0 [days]."""
-        return int(-(-(self.drill.start + self.drill.budget.time) // DAY))
+        return math.ceil((self.drill.start + self.drill.budget.time) / DAY)
 
     @property
     def actions(self) -> tuple[str, ...]:
@@ -73,13 +73,12 @@ class LoadedDrill:
         return {**self.defaults.people, **self.drill.people}
 
 
-def drill_names(roots: Sequence[Path], scenario: str | None = None) -> tuple[str, ...]:
-    """Return ``scenario/name`` of every drill, or of a scenario's, in alphabetical order."""
+def drill_names(roots: Sequence[Path]) -> tuple[str, ...]:
+    """Return ``scenario/name`` of every drill, in alphabetical order."""
     catalogue = Catalogue(roots)
-    names = catalogue.names() if scenario is None else (scenario,)
     return tuple(
         f"{name}/{file.stem}"
-        for name in names
+        for name in catalogue.names()
         for file in sorted((catalogue.folder(name) / FOLDER).glob("*.yaml"))
         if file.name != DEFAULTS
     )
@@ -115,19 +114,15 @@ def load_drill(drill_id: str, roots: Sequence[Path]) -> LoadedDrill:
 def _incidents(drill: Drill, source: Source, folder: Path) -> Iterator[tuple[str, Incident]]:
     scenario, _ = load_scenario(folder / "scenario.yaml")
     for index, hidden in enumerate(drill.hidden):
-        known = scenario.incidents
-        if hidden.incident not in known:
-            raise source.error(
-                ("hidden", index, "incident"), "unknown incident", got=hidden.incident,
-                expected=f"one of {', '.join(known)}", hint=suggest(hidden.incident, known),
-            )  # fmt: skip
+        place = ("hidden", index, "incident")
+        _known(source, place, "incident", hidden.incident, scenario.incidents)
         try:
-            incident = _placed(known[hidden.incident], hidden, drill.start)
+            incident = _placed(scenario.incidents[hidden.incident], hidden, drill.start)
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
-            place = ".".join(map(str, problem["loc"]))
+            key = ".".join(map(str, problem["loc"]))
             raise source.error(
-                ("hidden", index), f"the incident cannot be changed so ({place}: {problem['msg']})"
+                ("hidden", index), f"the incident cannot be changed so ({key}: {problem['msg']})"
             ) from None
         yield f"{hidden.incident}-{index + 1}", incident
 

@@ -54,8 +54,8 @@ def check_drill(loaded: LoadedDrill, seed: int, roots: Sequence[Path]) -> Iterat
 
 def _before(played: Played) -> Promise:
     """Hold what was done before the arrival to have had an effect."""
-    arrival = played.session.loaded.drill.start / 86400.0
-    done = [one for one in played.session.duty.interventions if one.day < arrival]
+    duty = played.session.duty
+    done = [one for one in duty.interventions if one.day < duty.arrival]
     idle = [one.outcome for one in done if one.outcome.startswith(IDLE)]
     detail = "; ".join(idle) or f"{len(done)} notes"
     return Promise("what was done before took effect", not idle, detail)

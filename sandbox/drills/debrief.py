@@ -47,9 +47,7 @@ def shown(name: str, value: float) -> str:
 
 def result_of(grade: Grade) -> dict[str, Any]:
     """Return what is kept of a grade, and what ``--json`` prints."""
-    kept: dict[str, Any] = {
-        key: value for key, value in asdict(grade).items() if key not in ("signs",)
-    }
+    kept = asdict(grade)
     kept["signs"] = [
         {"panel": s.evidence.panel, "say": s.evidence.say, "visible": s.visible, "looked": s.looked}
         for s in grade.signs

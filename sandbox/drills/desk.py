@@ -81,7 +81,7 @@ class Desk:
             If there is none, or it cannot be taken up.
         """
         kept = self.find(name)
-        loaded = self._same(kept)
+        loaded = self.drill_of(kept)
         seat = self._seats.get(kept.name)
         if seat is not None and seat.kept == kept:
             return self._keep(seat)
@@ -102,9 +102,9 @@ class Desk:
         SandboxError
             If it cannot be given or kept; the file is as before.
         """
-        seat.session.check(line)
+        command, action = seat.session.read(line)
         self._seats.pop(seat.kept.name, None)  # until it is on disk
-        step = seat.session.give(line)
+        step = seat.session.take(command, action)
         kept = replace(seat.kept, steps=tuple(seat.session.steps))
         if step.command == "grade":
             seat.grade = grade(seat.session, self._progress)
@@ -118,10 +118,6 @@ class Desk:
     def pages(self, kept: Kept) -> Path:
         """Return the folder of a graded session's pages."""
         return self._home / kept.name
-
-    def solution(self, kept: Kept) -> LoadedDrill:
-        """Return the drill of a session, solution and all."""
-        return self._same(kept)
 
     def history(self) -> list[dict[str, Any]]:
         """Return the graded sessions, oldest first; a file that cannot be read is left out."""
@@ -152,7 +148,8 @@ class Desk:
         write_text(folder / html, debrief_html(seat.grade, seat.session))
         write_text(folder / markdown, debrief_markdown(seat.grade, seat.session))
 
-    def _same(self, kept: Kept) -> LoadedDrill:
+    def drill_of(self, kept: Kept) -> LoadedDrill:
+        """Return the drill of a session; `UsageError` if it is not what it was."""
         loaded = load_drill(kept.drill, self._roots)
         if loaded.fingerprint != kept.fingerprint:
             raise UsageError(

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from sandbox.drills.catalogue import LoadedDrill
 from sandbox.errors import UsageError, suggest
-from sandbox.monitor import Money
 from sandbox.run.execution import VirtualRun
 from sandbox.run.interventions import Intervention, parse_action, parse_interventions
 from sandbox.run.setup import DAY, Prepared, prepare
@@ -61,12 +60,16 @@ class Duty(VirtualRun):
             self.go_on(one.at)
             self._act(one)
         self.go_on(self.drill.start)
-        self._arrival = self._spend_so_far()
 
     @property
     def now(self) -> float:
         """Where the learner stands [s since day 0]."""
         return self.plane.now
+
+    @property
+    def arrival(self) -> float:
+        """Day of the run on which the learner arrived."""
+        return self.drill.start / DAY
 
     @property
     def elapsed(self) -> float:
@@ -82,10 +85,6 @@ class Duty(VirtualRun):
     def price(self) -> float:
         """What acting has cost, workers included [USD]."""
         return self.spent + self._worker_days * self.loaded.defaults.prices.worker_day
-
-    def loss(self) -> float:
-        """Return what decisions have cost since the arrival, truly [USD]."""
-        return self._spend_so_far().total - self._arrival.total
 
     def advance(self, seconds: float) -> None:
         """Let time pass, at most to the end of the drill."""
@@ -115,7 +114,7 @@ class Duty(VirtualRun):
                 "nobody of that name", where="do page", got=one.who,
                 expected=f"who= one of {', '.join(people)}", hint=suggest(one.who, people),
             )  # fmt: skip
-        if self.price + self._price_of(one) > self.drill.budget.money:
+        if not self.affords(one.kind):
             raise UsageError(
                 "the money for acting is used up", where=f"do {one.kind}",
                 got=f"{self.price:,.0f} USD spent of {self.drill.budget.money:,.0f}",
@@ -123,9 +122,13 @@ class Duty(VirtualRun):
             )  # fmt: skip
         return one
 
+    def affords(self, kind: str) -> bool:
+        """Return whether there is money left for an action of a kind."""
+        return self.price + self._price_of(kind) <= self.drill.budget.money
+
     def act(self, one: Intervention) -> str:
         """Take an action that `read` accepted, and return what came of it."""
-        self.spent += self._price_of(one)
+        self.spent += self._price_of(one.kind)
         self.done.append(one)
         outcome = self._act(one)
         return self.loaded.people[one.who] if one.kind == "page" else outcome
@@ -143,12 +146,8 @@ class Duty(VirtualRun):
     def _act(self, one: Intervention) -> str:
         return self.on_call.act(one, self.now)
 
-    def _price_of(self, one: Intervention) -> float:
-        prices = self.loaded.defaults.prices
-        return float(getattr(prices, one.kind)) if one.kind in _PRICED else 0.0
-
-    def _spend_so_far(self) -> Money:
-        return self.service.ledger.totals
+    def _price_of(self, kind: str) -> float:
+        return float(getattr(self.loaded.defaults.prices, kind)) if kind in _PRICED else 0.0
 
 
 def prepare_drill(loaded: LoadedDrill, seed: int, roots: tuple[Path, ...]) -> Prepared:

@@ -137,8 +137,7 @@ def _criteria(session: Session, found: dict[str, float]) -> tuple[Criterion, ...
     criteria = [
         Criterion(
             name, found[name],
-            float(bound.at_least if bound.at_least is not None else bound.at_most or 0.0),
-            bound.at_least is not None, bound.holds(found[name]),
+            float(bound.bound), bound.at_least is not None, bound.holds(found[name]),
         )
         for name, bound in bounds.items()
     ]  # fmt: skip

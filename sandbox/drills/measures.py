@@ -35,7 +35,7 @@ class Outcome:
     reviews_wasted: int
     answered: float
     actions: tuple[tuple[float, str, str], ...]
-    """(time since arrival [s], kind, text)."""
+    """(time since arrival [s], kind, who was paged)."""
     diagnoses: tuple[tuple[float, str], ...]
     """(time since arrival [s], cause)."""
     hints: int
@@ -55,14 +55,14 @@ def observe(session: Session) -> Outcome:
     rows = log.rows_between(start, np.inf)
     negative = log.column("label")[rows] < 0.5
     refused = log.column("decision")[rows] == BLOCKED
-    first = round(duty.drill.start / DAY)
+    first = round(duty.arrival)
     return Outcome(
         daily=tuple(m.total for day, m in duty.service.ledger.rows() if day >= first),
         price=duty.price,
         negatives_blocked=float((negative & refused).sum() / max(int(negative.sum()), 1)),
         reviews_wasted=int((negative & log.column("worked")[rows]).sum()),
         answered=_answered(session),
-        actions=tuple((one.at - duty.drill.start, one.kind, one.text) for one in duty.done),
+        actions=tuple((one.at - duty.drill.start, one.kind, one.who) for one in duty.done),
         diagnoses=tuple(
             (s.at, s.command.removeprefix("diagnose ")) for s in session.diagnoses()
         ),
@@ -130,15 +130,15 @@ def _to_come(daily: tuple[float, ...]) -> Floats:
 def _false_pages(session: Session, you: Outcome) -> int:
     """Count pages of people who neither mend anything nor know anything."""
     loaded = session.loaded
-    useful = {f"page who={who}" for who in loaded.drill.people}
+    useful = {*loaded.drill.people}
     for incident in loaded.incidents.values():
-        useful |= {f"page who={r.who}" for r in incident.mended_by if r.do == "page"}
-    return sum(kind == "page" and text not in useful for _, kind, text in you.actions)
+        useful |= {r.who for r in incident.mended_by if r.do == "page" and r.who}
+    return sum(kind == "page" and who not in useful for _, kind, who in you.actions)
 
 
 def _answered(session: Session) -> float:
     """Return the share answered in time since the arrival, by hours weighted with their load."""
-    first = session.duty.drill.start / DAY
+    first = session.duty.arrival
     days, answered = session.duty.metrics.series("answered")
     _, load = session.duty.metrics.series("load")
     mine = days >= first - 1e-9

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -42,7 +41,7 @@ def panel(duty: Duty, name: str) -> Panel:
 
 def alert_lines(duty: Duty, since: float) -> list[str]:
     """Return the alerts raised after `since` [s since day 0], in words."""
-    arrival = duty.drill.start / DAY
+    arrival = duty.arrival
     return [f"day {a.day - arrival:+.0f}  {a.text}" for a in duty.alerts if a.day > since / DAY]
 
 
@@ -62,7 +61,7 @@ def _stream(duty: Duty) -> Panel:
     for stage in duty.metrics.names("utilisation"):
         values = _quarterly(duty, "utilisation", stage, quarters, True)
         rows.append((f"busiest worker, {words(stage)} stage", *map(share, values)))
-    head = ("", *(f"{(q - duty.drill.start / DAY):+.2f}d" for q in quarters))
+    head = ("", *(f"{(q - duty.arrival):+.2f}d" for q in quarters))
     _, hottest = duty.metrics.series("hottest_partition")
     partitions = duty.prepared.design.ingest.partitions
     facts = (
@@ -89,18 +88,6 @@ def _quarterly(
     return found
 
 
-@dataclass
-class _Days:
-    """Sums by day over the last two weeks."""
-
-    labels: tuple[str, ...]
-    rows: list[tuple[str, ...]] = field(default_factory=list)
-
-    def add(self, text: str, values: Sequence[float], show: Callable[[float], str]) -> None:
-        """Add a line: the last seven days, and the trend of all."""
-        self.rows.append((text, trend(values), *(show(v) for v in values[-WEEK:])))
-
-
 def _money(duty: Duty) -> Panel:
     """Return what is known of money: losses by the day of the report, complaints, reviews."""
     log, start = duty.service.log, duty.prepared.scenario.start_time
@@ -116,19 +103,24 @@ def _money(duty: Duty) -> Panel:
     arrived = log.column("processing_time")[rows]
     cost = log.column("cost_missed")[rows]
     refused = blocked & (log.column("label")[rows] < 0.5)
-    found = _Days(tuple(f"{d + 1 - duty.drill.start / DAY:+.0f}d" for d in range(first, last)))
-    sums = [
-        ("losses reported", np.histogram(reported[missed], edges, weights=cost[missed])[0], money),
-        ("cases reported", np.histogram(reported[missed], edges)[0], number),
-        ("refused", np.histogram(arrived[blocked], edges)[0], number),
-        ("complaints of refused", np.histogram(arrived[refused], edges)[0], number),
+    lines: list[tuple[str, Sequence[float], Callable[[float], str]]] = [
+        (
+            "losses reported",
+            np.histogram(reported[missed], edges, weights=cost[missed])[0].tolist(),
+            money,
+        ),
+        ("cases reported", np.histogram(reported[missed], edges)[0].tolist(), number),
+        ("refused", np.histogram(arrived[blocked], edges)[0].tolist(), number),
+        ("complaints of refused", np.histogram(arrived[refused], edges)[0].tolist(), number),
     ]
-    for text, values, show in sums:
-        found.add(text, values.tolist(), show)
     for series, text in (("worked", "reviews worked"), ("overflow", "reviews left over")):
         _, counts = duty.metrics.series("reviews", series)
-        found.add(text, counts[-days:].tolist(), number)
-    head = ("by day", "two weeks", *found.labels[-WEEK:])
+        lines.append((text, counts[-days:].tolist(), number))
+    rows_shown = tuple(
+        (text, trend(values), *(show(v) for v in values[-WEEK:])) for text, values, show in lines
+    )
+    labels = (f"{d + 1 - duty.arrival:+.0f}d" for d in range(max(first, last - WEEK), last))
+    head = ("by day", "two weeks", *labels)
     prices = duty.prepared.scenario.costs
     budget = duty.drill.budget.money
     facts = (
@@ -136,7 +128,7 @@ def _money(duty: Duty) -> Panel:
         f"{_price(prices.false_decline)}, a review {money(prices.review)}",
         f"spent on acting {money(duty.price)} of {money(budget)}",
     )
-    return Panel("money", (PanelTable("As known now", head, tuple(found.rows)),), facts)
+    return Panel("money", (PanelTable("As known now", head, rows_shown),), facts)
 
 
 def _price(cost: Cost) -> str:

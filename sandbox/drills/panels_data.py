@@ -54,7 +54,7 @@ def _refused(duty: Duty) -> PanelTable:
     for reason in duty.metrics.names("invalid"):
         days, values = duty.metrics.series("invalid", reason)
         now = float(values[-1]) if days[-1] >= duty.now / DAY - 1e-6 else 0.0
-        rows.append((reason, share(now), f"{days[0] - duty.drill.start / DAY:+.0f}d"))
+        rows.append((reason, share(now), f"{days[0] - duty.arrival:+.0f}d"))
     return PanelTable("Refused by the schema", ("reason", "last day", "first seen"), tuple(rows))
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from sandbox.drills.duty import Duty
 from sandbox.drills.table import Panel, PanelTable, trend
 from sandbox.monitor.quality import known_labels
+from sandbox.pipeline.decide import BLOCK, REVIEW
 from sandbox.report.numbers import number, share, words
 from sandbox.report.numbers import quality as shown
 from sandbox.run.setup import DAY
@@ -21,7 +22,7 @@ MOST = 10
 
 def quality(duty: Duty) -> Panel:
     """Quality by the labels that are there, and by the scores alone."""
-    arrival = duty.drill.start / DAY
+    arrival = duty.arrival
     rows = []
     for metric in duty.prepared.task.watched:
         for view in VISIBLE:
@@ -54,8 +55,8 @@ def _desk(duty: Duty) -> PanelTable:
         decision = log.column("decision")[span]
         hits = log.column("label")[span][known]
         rows.append(
-            (f"{(end - start) / DAY - duty.drill.start / DAY:+.0f}d", number(len(worked)),
-             number(int((decision == 1).sum())), number(int((decision == 2).sum())),
+            (f"{(end - start) / DAY - duty.arrival:+.0f}d", number(len(worked)),
+             number(int((decision == REVIEW).sum())), number(int((decision == BLOCK).sum())),
              number(int(worked.sum())), share(float(hits.mean()) if len(hits) else None))
         )  # fmt: skip
     head = ("day", "events", "sent to review", "refused", "worked", "of these positive")
@@ -93,7 +94,7 @@ def drift(duty: Duty) -> Panel:
 
 def versions(duty: Duty) -> Panel:
     """Every version, what the gate said, and how champion and challenger do on known labels."""
-    arrival = duty.drill.start / DAY
+    arrival = duty.arrival
     rows = []
     for record in duty.lifecycle.records:
         gate = duty.prepared.task.gate_metric
@@ -133,12 +134,12 @@ def _side_by_side(duty: Duty) -> PanelTable:
     for text, since in (("since the challenger was trained", trained), ("the last two days",
                         duty.now / DAY - 2), ("the last week", duty.now / DAY - 7)):  # fmt: skip
         span = log.rows_between(start + since * DAY, epoch)
-        names = ("label", "label_time", "hidden", "dead", "worked", "event_time", "score")
+        names = ("label", "label_time", "hidden", "dead", "event_time")
         view = log.view(names, span)
         view = view.with_columns(row=np.arange(span.start, span.stop))
         label = known_labels(view, epoch, duty.prepared.scenario.labels.absence_means)
-        kept = view.take((view["dead"] == 0) & ~np.isnan(label))
-        label = label[(view["dead"] == 0) & ~np.isnan(label)]
+        usable = (view["dead"] == 0) & ~np.isnan(label)
+        kept, label = view.take(usable), label[usable]
         day = np.floor((kept["event_time"] - start) / DAY).astype(np.int64)
         features = log.features[kept["row"]]
         task = duty.prepared.task

@@ -63,7 +63,7 @@ def retrainer(session: Session) -> None:
     while session.duty.left > 0:
         if session.duty.lifecycle.challenger:
             session.give("do promote")
-        elif _alerted(session, since) and _affordable(session):
+        elif _alerted(session, since) and session.duty.affords("retrain"):
             session.give("do retrain")
         since = session.duty.now
         session.give("advance 1d")
@@ -89,8 +89,3 @@ PLAYERS = {"nobody": nobody, "retrainer": retrainer, "tightener": tightener}
 
 def _alerted(session: Session, since: float) -> bool:
     return any(alert.day * DAY > since for alert in session.duty.alerts)
-
-
-def _affordable(session: Session) -> bool:
-    price = session.loaded.defaults.prices.retrain
-    return session.duty.price + price <= session.loaded.drill.budget.money

@@ -11,6 +11,7 @@ from sandbox.drills.catalogue import LoadedDrill
 from sandbox.drills.conditions import Condition
 from sandbox.drills.duty import Duty
 from sandbox.errors import SandboxError, UsageError, suggest
+from sandbox.run.interventions import Intervention
 from sandbox.spec.actions import ACTIONS
 from sandbox.spec.units import format_duration
 
@@ -45,7 +46,6 @@ class Session:
         self.loaded, self.seed, self.roots = loaded, seed, tuple(roots)
         self.duty = Duty(loaded, seed, self.roots)
         self.steps: list[Step] = []
-        self._given = 0
 
     @property
     def over(self) -> bool:
@@ -60,7 +60,8 @@ class Session:
     @property
     def hints_given(self) -> int:
         """Number of hints told so far."""
-        return self._given
+        hints = {hint.say for hint in self.loaded.drill.hints}
+        return sum(step.command == "hint" and step.said in hints for step in self.steps)
 
     def looked(self, panel: str) -> bool:
         """Return whether a panel was looked at."""
@@ -79,13 +80,13 @@ class Session:
         """Return the causes that were named, in order."""
         return [s for s in self.steps if s.command.startswith("diagnose ")]
 
-    def check(self, line: str) -> Command:
-        """Read a command and check that it can be given now; nothing happens yet.
+    def read(self, line: str) -> tuple[Command, Intervention | None]:
+        """Read a command, and the action in it; nothing happens yet.
 
         Raises
         ------
         UsageError
-            If it cannot; the session is as before.
+            If it cannot be given now.
         """
         command = parse_command(line)
         if self.over and command.verb not in ("look", "grade"):
@@ -96,15 +97,15 @@ class Session:
             raise UsageError(
                 "the time is up", where=command.verb, expected="diagnose or grade",
             )  # fmt: skip
-        if command.verb == "do" and command.rest:
-            self.duty.read(command.rest)
+        acts = command.verb == "do" and bool(command.rest)
+        action = self.duty.read(command.rest) if acts else None
         causes = self.loaded.defaults.causes
         if command.verb == "diagnose" and command.rest and command.rest not in causes:
             raise UsageError(
                 "unknown cause", where="diagnose", got=command.rest,
                 expected=f"one of {', '.join(causes)}", hint=suggest(command.rest, causes),
             )  # fmt: skip
-        return command
+        return command, action
 
     def give(self, line: str) -> Step:
         """Carry a command out and return what came of it.
@@ -114,9 +115,12 @@ class Session:
         UsageError
             If it cannot be given now; the session is as before.
         """
-        command = self.check(line)
+        return self.take(*self.read(line))
+
+    def take(self, command: Command, action: Intervention | None) -> Step:
+        """Carry out what `read` accepted."""
         at = self.elapsed
-        said = self._carry_out(command)
+        said = self._carry_out(command) if action is None else self.duty.act(action)
         step = Step(at, command.text, said, self.duty.digest())
         self.steps.append(step)
         return step
@@ -141,9 +145,7 @@ class Session:
         if command.verb == "advance":
             return self._advance(command.seconds)
         if command.verb == "do":
-            if not command.rest:
-                return "\n".join(f"{k:11s} {ACTIONS[k]}" for k in self.loaded.actions)
-            return self.duty.act(self.duty.read(command.rest))
+            return "\n".join(f"{k:11s} {ACTIONS[k]}" for k in self.loaded.actions)
         if command.verb == "diagnose":
             if command.rest:
                 return "noted"
@@ -159,9 +161,9 @@ class Session:
         before, alerts = self.duty.now, len(self.duty.alerts)
         told = len(self.duty.interventions)
         self.duty.advance(seconds)
-        news = [f"day {a.day - self._arrival():.0f}: {a.text}" for a in self.duty.alerts[alerts:]]
+        news = [f"day {a.day - self.duty.arrival:.0f}: {a.text}" for a in self.duty.alerts[alerts:]]
         news += [
-            f"day {one.day - self._arrival():.1f}: {one.text}: {one.outcome}"
+            f"day {one.day - self.duty.arrival:.1f}: {one.text}: {one.outcome}"
             for one in self.duty.interventions[told:]
         ]
         passed = format_duration(self.duty.now - before)
@@ -169,15 +171,11 @@ class Session:
             news.append("the time is up: diagnose, then grade")
         return f"{passed} passed" + "".join(f"\n{text}" for text in news)
 
-    def _arrival(self) -> float:
-        return self.loaded.drill.start / 86400.0
-
     def _hint(self) -> str:
         hints = self.loaded.drill.hints
         for place, hint in enumerate(hints):
             fits = Condition.parse(hint.when, f"hints[{place}].when").holds(self)
             if fits and not any(step.said == hint.say for step in self.steps):
-                self._given += 1
                 return hint.say
         return "nothing more to say now; look around, or let time pass"
 

@@ -12,13 +12,12 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-import sandbox
 from sandbox.adapters.files import json_bytes, output_errors, write_json
 from sandbox.drills.session import Step
 from sandbox.errors import OutputError, SandboxError, UsageError, suggest
@@ -38,8 +37,6 @@ class Kept:
     seed: int
     fingerprint: str
     """Of the drill's files when the session began."""
-    version: str
-    """Of this package then."""
     steps: tuple[Step, ...] = ()
     result: Mapping[str, Any] | None = None
     """The grade, once there is one."""
@@ -75,7 +72,7 @@ class SessionStore:
         while name in taken:
             number += 1
             name = f"{stem}-{number}"
-        kept = Kept(name, drill, seed, fingerprint, sandbox.__version__)
+        kept = Kept(name, drill, seed, fingerprint)
         self.save(kept)
         return kept
 
@@ -171,8 +168,7 @@ class SessionStore:
             if body["format"] != FORMAT or seal != _seal(body):
                 raise ValueError("it was changed after it was written")
             del body["format"]
-            steps = tuple(msgspec.convert(step, Step) for step in body.pop("steps"))
-            return replace(msgspec.convert({**body, "name": name}, Kept), steps=steps)
+            return msgspec.convert({**body, "name": name}, Kept)
         except OSError as error:
             raise UsageError(f"cannot be read ({error.strerror})", where=str(file)) from None
         except (ValueError, TypeError, KeyError, AttributeError, msgspec.MsgspecError) as error:
@@ -184,18 +180,10 @@ class SessionStore:
 
 def _seal(body: Mapping[str, Any]) -> str:
     """Return a digest that every step goes into, one upon the other."""
-    head = {key: value for key, value in body.items() if key not in ("steps", "result", "seal")}
-    seal = _digest("", head)
-    for step in _plain(body["steps"]):
-        seal = _digest(seal, step)
-    return _digest(seal, body["result"])
-
-
-def _digest(before: str, value: object) -> str:
-    text = before + json.dumps(_plain(value), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _plain(value: object) -> Any:
-    """Return a value as JSON gives it back."""
-    return msgspec.json.decode(json_bytes(value))
+    plain = msgspec.json.decode(json_bytes(body))  # as it will be read back
+    steps, result = plain.pop("steps"), plain.pop("result")
+    seal = ""
+    for part in (plain, *steps, result):
+        text = seal + json.dumps(part, sort_keys=True)
+        seal = hashlib.sha256(text.encode()).hexdigest()
+    return seal

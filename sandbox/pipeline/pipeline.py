@@ -170,16 +170,14 @@ class Pipeline:
         decisions = self._act(score, serving, valid, answered)
         if serving is None or not len(valid):
             return decisions, score, version
-        if serving.canary is None:
-            self._rule(decisions, serving.rules, valid, features)
-            return decisions, score, version
-        # The challenger's rows are a fixed share of ids, drawn apart from the explored ones.
-        mine = uniforms(valid[self.plan.id], self._seed + _CANARY) < serving.canary_share
-        other = np.asarray(serving.canary.score(features), dtype=np.float64)
-        tried = self._act(other, serving.canary, valid, answered)
-        for champion, challenger in zip(decisions, tried, strict=True):
-            champion[mine] = challenger[mine]
-        score[mine], version[mine] = other[mine], serving.canary.version
+        if serving.canary is not None:
+            # The challenger's rows are a fixed share of ids, drawn apart from the explored ones.
+            mine = uniforms(valid[self.plan.id], self._seed + _CANARY) < serving.canary_share
+            other = np.asarray(serving.canary.score(features), dtype=np.float64)
+            tried = self._act(other, serving.canary, valid, answered)
+            for champion, challenger in zip(decisions, tried, strict=True):
+                champion[mine] = challenger[mine]
+            score[mine], version[mine] = other[mine], serving.canary.version
         self._rule(decisions, serving.rules, valid, features)
         return decisions, score, version
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sandbox.spec.incidents import StackFault
 
-__all__ = ["Extra", "Regime", "Timeline"]
+__all__ = ["Extra", "Force", "Regime", "Timeline"]
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.simulate import kernels
-from sandbox.simulate.faults import Extra, Regime, Timeline
+from sandbox.simulate.faults import Extra, Force, Regime, Timeline
 from sandbox.simulate.kernels import LATENCY_EDGES, Span, Tally
 from sandbox.simulate.profile import REFERENCE, ServiceTimes
 from sandbox.spec.design import Ingest, Pipeline
@@ -192,7 +192,7 @@ class StackModel:
         shares[:, 0] += regime.hot
         return shares
 
-    def _change(self, at: float, name: str, value: StackFault | Extra | float | None) -> None:
+    def _change(self, at: float, name: str, value: Force | None) -> None:
         if at < self._now:
             raise ValueError(f"cannot change the stack at {at}, it stands at {self._now}")
         self._timeline.change(at, name, value)

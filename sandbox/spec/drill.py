@@ -8,14 +8,14 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from sandbox.spec.base import Spec, SpecError
-from sandbox.spec.units import AnyQuantity, Duration, Money, Offset
+from sandbox.spec.bound import Bound
+from sandbox.spec.units import Duration, Money, Offset
 
 __all__ = [
     "LEVELS",
     "MEASURES",
     "PANELS",
     "STEP",
-    "Bound",
     "Defaults",
     "Drill",
     "Evidence",
@@ -121,28 +121,6 @@ class Evidence(Spec):
         if (self.metric is not None) != (bounds == 1):
             raise ValueError("expected `metric` with one of `above` and `below`, or neither")
         return self
-
-
-class Bound(Spec):
-    """What a measure of the grade must reach."""
-
-    at_least: AnyQuantity | None = None
-    """Not less."""
-    at_most: AnyQuantity | None = None
-    """Not more."""
-
-    @model_validator(mode="after")
-    def _one(self) -> Bound:
-        if (self.at_least is None) == (self.at_most is None):
-            raise ValueError("expected one of at_least and at_most")
-        return self
-
-    def holds(self, value: float) -> bool:
-        """Return whether a value is good enough; NaN is not."""
-        if self.at_least is not None:
-            return value >= self.at_least
-        assert self.at_most is not None
-        return value <= self.at_most
 
 
 class Hint(Spec):

@@ -9,9 +9,9 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from sandbox.spec.base import Spec, SpecError
+from sandbox.spec.bound import Bound
 from sandbox.spec.incidents import Incident
 from sandbox.spec.units import (
-    AnyQuantity,
     ClockTime,
     Duration,
     Factor,
@@ -254,32 +254,15 @@ class Costs(Spec):
     """One reviewed case."""
 
 
-class ObjectiveSpec(Spec):
+class ObjectiveSpec(Bound):
     """One requirement: a bound on a measured quantity."""
 
-    at_least: AnyQuantity | None = None
-    """Smallest accepted value."""
-    at_most: AnyQuantity | None = None
-    """Largest accepted value."""
     window: Duration = Field(default=7 * 86400.0, gt=0)
     """Rolling window over which the quantity is measured."""
     must_hold: Literal["at_end", "on_average", "always"] = "on_average"
     """At the end of the run, over the whole run, or in the worst window."""
     about: str = ""
     """One line for people."""
-
-    @model_validator(mode="after")
-    def _one_bound(self) -> ObjectiveSpec:
-        if (self.at_least is None) == (self.at_most is None):
-            raise ValueError("expected exactly one of at_least, at_most")
-        return self
-
-    @property
-    def bound(self) -> float:
-        """The bound in base units."""
-        value = self.at_least if self.at_least is not None else self.at_most
-        assert value is not None
-        return value
 
 
 class Scenario(Spec):

@@ -27,6 +27,7 @@ _RESEND = (1.0, 30.0)
 class _Active:
     """A fault, what it hits, and the last value a stale field had."""
 
+    name: str
     fault: DataFault
     rows: RowFilter
     decimals: int = 0
@@ -83,15 +84,15 @@ class DataFaultEngine:
         self._start = start_time
         self._held: list[Batch] = []
         self._active: list[_Active] = []
-        self._names: list[str] = []
         for name, incident in incidents.items():
             if incident.fault is not None:
                 place = f"incidents.{name}.fault"
                 _check_field(incident.fault, schema, f"{place}.field")
                 rows = RowFilter.parse(incident.fault.where, schema, f"{place}.where")
                 column = schema.columns.get(incident.fault.field or "")
-                self._names.append(name)
-                self._active.append(_Active(incident.fault, rows, column.decimals if column else 0))
+                self._active.append(
+                    _Active(name, incident.fault, rows, column.decimals if column else 0)
+                )
 
     @property
     def held(self) -> int:
@@ -100,9 +101,8 @@ class DataFaultEngine:
 
     def end(self, name: str, at: float) -> None:
         """Let a fault end at `at` [s since day 0], because somebody upstream mended it."""
-        for place, known in enumerate(self._names):
-            if known == name:
-                active = self._active[place]
+        for active in self._active:
+            if active.name == name:
                 lasts = max(at - active.fault.at, 0.0)
                 active.fault = active.fault.model_copy(update={"for_": lasts})
 
