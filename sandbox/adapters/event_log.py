@@ -6,7 +6,7 @@ offsets. Readers see what was committed and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 __all__ = [
@@ -159,6 +159,12 @@ class EventLog(Protocol):
 
     def ends(self, places: Sequence[Place]) -> dict[Place, int]:
         """Return the offset after the last committed message."""
+
+    def between(self, place: Place, start: int, stop: int) -> Iterator[Chunk]:
+        """Read the committed messages with ``start <= offset < stop`` that are still kept."""
+
+    def identity(self, topic: str) -> str:
+        """Return what tells this topic from another that once had its name."""
 
     def writer(self) -> Writer:
         """Open a writer."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 from sandbox.adapters.event_log import Chunk, Fenced, Listener, Member, Offsets, Place
 from sandbox.errors import SandboxError
@@ -55,6 +56,7 @@ class MemoryLog:
         self._topics: dict[str, list[_Partition]] = {}
         self._groups: dict[str, _Group] = {}
         self._epochs: dict[str, int] = {}
+        self._identity = uuid4().hex
         self._lock = threading.RLock()
         self._news = threading.Condition(self._lock)
 
@@ -78,6 +80,17 @@ class MemoryLog:
         """See `EventLog.ends`."""
         with self._lock:
             return {place: self._at(place).end for place in places}
+
+    def between(self, place: Place, start: int, stop: int) -> Iterator[Chunk]:
+        """See `EventLog.between`."""
+        with self._lock:
+            chunk = self._at(place).chunk(place, start, max(stop - start, 0))
+        if chunk is not None and chunk.offsets[0] < stop:
+            yield chunk
+
+    def identity(self, topic: str) -> str:
+        """See `EventLog.identity`."""
+        return f"{self._identity}-{topic}"
 
     def trim(self, place: Place, offset: int) -> None:
         """Forget the messages below an offset, as retention does."""

@@ -13,6 +13,8 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from sandbox.live.array_histogram import ArrayHistogram
+
 __all__ = ["LiveMetrics"]
 
 BATCH = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -31,7 +33,7 @@ class LiveMetrics:
     """
 
     def __init__(self, scenario: str, design: str) -> None:
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         info = self._gauge("live_info", "What lives here; always 1.", "scenario", "design")
         info.labels(scenario, design).set(1)
@@ -61,9 +63,10 @@ class LiveMetrics:
         )
         self.fallbacks = self._counter("fallbacks", "Events answered without the model.")
         self.dead_letters = self._counter("dead_letters", "Events refused.", "reason")
-        self.decision_time = self._histogram(
-            "event_to_decision_seconds", "From the log's time of an event to its commit.", DECISION
-        )
+        self.decision_time = ArrayHistogram(
+            "sandbox_event_to_decision_seconds", "From the log's time of an event to its commit.",
+            DECISION, self.registry,
+        )  # fmt: skip
         self.stage_time = self._histogram(
             "stage_seconds", "Time a stage takes for a batch.", BATCH, "stage"
         )
@@ -79,7 +82,9 @@ class LiveMetrics:
         )
         self.replayed = self._counter("replayed_events", "Events folded again for the state.")
         self.lost = self._counter("lost_messages", "Messages that retention took before us.")
-        self.score = self._histogram("score_ratio", "Scores of the champion.", SCORE)
+        self.score = ArrayHistogram(
+            "sandbox_score_ratio", "Scores of the champion.", SCORE, self.registry
+        )
         self.serving_version = self._gauge("serving_version", "Version in use by a worker.", "part")
         self.shadow_gap = self._gauge(
             "shadow_gap_ratio", "Mean distance between challenger's and champion's scores."
@@ -104,8 +109,11 @@ class LiveMetrics:
         self.reviews = self._counter("reviews", "Cases, by fate.", "fate")
         self.review_queue = self._gauge("review_queue_cases", "Cases that wait for people.")
         self.review_capacity = self._gauge("review_capacity_cases", "Cases a day.")
-        self.label_delay = self._histogram(
-            "label_delay_seconds", "Simulated time from event to label.", DELAY
+        self.label_delay = ArrayHistogram(
+            "sandbox_label_delay_seconds",
+            "Simulated time from event to label.",
+            DELAY,
+            self.registry,
         )
         self.happening = self._gauge(
             "happening_active", "1 for some seconds after something happened.", "kind", "what"

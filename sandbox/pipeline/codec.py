@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -15,8 +15,9 @@ from sandbox.spec.scenario import EventSchema
 
 __all__ = ["EventCodec"]
 
+_Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _TYPES: dict[str, Any] = {
-    "key": (int, np.int64),
+    "key": (_Int64 | None, np.int64),
     "number": (float | None, np.float64),
     "category": (str | None, np.int16),
 }
@@ -33,11 +34,12 @@ class EventCodec:
 
     def __init__(self, schema: EventSchema) -> None:
         self._schema = schema
-        fields: list[tuple[str, Any]] = [
-            (schema.id, int), ("event_time", float), ("processing_time", float),
+        fields: list[tuple[Any, ...]] = [
+            (schema.id, _Int64), ("event_time", float), ("processing_time", float),
         ]  # fmt: skip
-        fields += [(name, _TYPES[column.type][0]) for name, column in schema.columns.items()]
-        self._names = tuple(name for name, _ in fields)
+        # A field that does not come is missing: the schema check says whether it may be.
+        fields += [(name, _TYPES[column.type][0], None) for name, column in schema.columns.items()]
+        self._names = tuple(field[0] for field in fields)
         self._codes = {
             name: {value: code for code, value in enumerate(column.values)}
             for name, column in schema.columns.items()
@@ -47,9 +49,12 @@ class EventCodec:
         self._encoder = msgspec.json.Encoder()
 
     def encode(self, events: Batch) -> list[bytes]:
-        """Return a message an event; codes become names, missing values null."""
+        """Return a message an event; codes become names, missing values null.
+
+        Columns that the schema does not know go along, those that are absent do not.
+        """
         columns: list[list[Any]] = []
-        for name in self._names:
+        for name in events.names:
             values = events[name].tolist()
             if name in self._codes:
                 words = (*self._schema.columns[name].values, None)
@@ -58,7 +63,7 @@ class EventCodec:
                 values = [None if value != value else value for value in values]
             columns.append(values)
         rows = zip(*columns, strict=True)
-        return [self._encoder.encode(dict(zip(self._names, row, strict=True))) for row in rows]
+        return [self._encoder.encode(dict(zip(events.names, row, strict=True))) for row in rows]
 
     def decode(self, messages: Sequence[bytes]) -> Batch:
         """Return the events of messages.
@@ -77,6 +82,8 @@ class EventCodec:
                 columns[name] = np.array([codes.get(v, -1) for v in values], dtype=np.int16)
             elif name in self._schema.columns:
                 kind = _TYPES[self._schema.columns[name].type][1]
+                if kind is np.int64:
+                    values = [-1 if value is None else value for value in values]
                 columns[name] = np.array(values, dtype=kind)
             else:
                 kind = np.int64 if name == self._schema.id else np.float64

@@ -6,14 +6,14 @@ nor clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.batch import Batch
-from sandbox.pipeline.decide import DECISIONS, Decisions, Thresholds, decide, uniforms
+from sandbox.pipeline.decider import Decider, Rule, Scorer, Serving
 from sandbox.pipeline.features.online import FeatureStore
 from sandbox.pipeline.features.plan import FeaturePlan
 from sandbox.pipeline.schema import SchemaCheck
@@ -23,36 +23,8 @@ from sandbox.spec.scenario import EventSchema
 
 __all__ = ["Decided", "Pipeline", "Rule", "Scorer", "Serving", "Told"]
 
-_CANARY = 1 << 20
-"""Apart from other uses of `uniforms`."""
-Scorer = Callable[[NDArray[np.float32]], NDArray[np.float64]]
-"""From a feature matrix (n, features) to scores in [0, 1], shape (n,)."""
 Told = Callable[[Batch, NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 """From events and their features to (the features that are logged, those the model is told)."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """An action for the events that a condition picks, whatever their score."""
-
-    picks: Callable[[Batch], NDArray[np.bool_]]
-    """From a batch of event columns and features by name to the rows picked."""
-    decision: int
-    """Code into `DECISIONS`."""
-
-
-@dataclass(frozen=True)
-class Serving:
-    """The model that decides at present."""
-
-    score: Scorer
-    thresholds: Thresholds
-    version: int
-    canary: Serving | None = None
-    """A challenger that decides a share of the events."""
-    canary_share: float = 0.0
-    rules: tuple[Rule, ...] = ()
-    """In order; a later one overrules an earlier one."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +68,7 @@ class Pipeline:
         )
         self.check = SchemaCheck(schema, lateness)
         self.store = FeatureStore(self.plan)
-        self.explore = design.decision.explore
-        """Share of would-be blocked events that are let through."""
-        self._fallback = DECISIONS.index(design.decision.fallback)
-        self._seed = seed
+        self.decider = Decider(self.plan, design, seed)
 
     def process(
         self,
@@ -135,7 +104,7 @@ class Pipeline:
         seen = features
         if told is not None and len(valid):
             features, seen = told(valid, features)
-        decisions, score, version = self._decide(valid, seen, serving, answered)
+        decisions, score, version = self.decider.decide(valid, seen, serving, answered)
         return Decided(valid, features, score, *decisions, version, dead)
 
     def snapshot(self) -> bytes:
@@ -155,63 +124,3 @@ class Pipeline:
         arrays = unpack(data, self.plan.fingerprint)
         self.check.restore(arrays["check"].tobytes())
         self.store.restore(arrays["store"].tobytes())
-
-    def _decide(
-        self,
-        valid: Batch,
-        features: NDArray[np.float32],
-        serving: Serving | None,
-        answered: NDArray[np.bool_] | None,
-    ) -> tuple[Decisions, NDArray[np.float64], NDArray[np.int16]]:
-        score, version = np.full(len(valid), np.nan), np.zeros(len(valid), dtype=np.int16)
-        if serving is not None and len(valid):
-            score[:] = serving.score(features)
-            version[:] = serving.version
-        decisions = self._act(score, serving, valid, answered)
-        if serving is None or not len(valid):
-            return decisions, score, version
-        if serving.canary is not None:
-            # The challenger's rows are a fixed share of ids, drawn apart from the explored ones.
-            mine = uniforms(valid[self.plan.id], self._seed + _CANARY) < serving.canary_share
-            other = np.asarray(serving.canary.score(features), dtype=np.float64)
-            tried = self._act(other, serving.canary, valid, answered)
-            for champion, challenger in zip(decisions, tried, strict=True):
-                champion[mine] = challenger[mine]
-            score[mine], version[mine] = other[mine], serving.canary.version
-        self._rule(decisions, serving.rules, valid, features)
-        return decisions, score, version
-
-    def _rule(
-        self,
-        decisions: Decisions,
-        rules: Sequence[Rule],
-        valid: Batch,
-        features: NDArray[np.float32],
-    ) -> None:
-        """Let rules decide, in place. They need no model, but they need the answer in time."""
-        if not rules:
-            return
-        known = set(valid.names)
-        columns = {n: features[:, i] for i, n in enumerate(self.plan.names) if n not in known}
-        rows = valid.with_columns(**columns)
-        for rule in rules:
-            picked = rule.picks(rows) & ~decisions.fallback
-            decisions.decision[picked] = rule.decision
-            decisions.explored[picked] = False
-            decisions.ruled[picked] = True
-
-    def _act(
-        self,
-        score: NDArray[np.float64],
-        serving: Serving | None,
-        valid: Batch,
-        answered: NDArray[np.bool_] | None,
-    ) -> Decisions:
-        return decide(
-            score,
-            serving.thresholds if serving is not None else Thresholds(),
-            explore=self.explore,
-            uniform=uniforms(valid[self.plan.id], self._seed) if self.explore else None,
-            answered=answered,
-            fallback=self._fallback,
-        )

@@ -86,7 +86,7 @@ class Service:
 
     def explore(self, share: float) -> None:
         """Let this share of would-be blocked events through from now on."""
-        self._pipeline.explore = share
+        self._pipeline.decider.explore = share
 
     def live_rows(self) -> slice:
         """Return the rows of the log since day 0."""

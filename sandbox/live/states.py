@@ -1,0 +1,120 @@
+"""State of one partition of one stage: a pure fold over that partition's log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.batch import Batch
+from sandbox.live.intake import Piece
+from sandbox.pipeline.features.online import StageStore
+from sandbox.pipeline.features.plan import FeaturePlan
+from sandbox.pipeline.schema import SchemaCheck
+from sandbox.pipeline.snapshot import pack, unpack
+from sandbox.spec.scenario import EventSchema
+
+__all__ = ["Folded", "PartitionState"]
+
+_CHECK = "check"
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Events after one stage."""
+
+    events: Batch
+    """Accepted events, with `features`, shape (n, all features): the stage's columns are filled."""
+    dead: Batch
+    """Refused ones, see `SchemaCheck.check`; none after the first stage."""
+
+
+class PartitionState:
+    """What one stage remembers of one partition.
+
+    Parameters
+    ----------
+    schema, plan
+        Events, and the features declared on them.
+    key
+        The stage. The first one checks events; later ones get checked ones.
+    lateness
+        Allowed lateness [s].
+    """
+
+    def __init__(self, schema: EventSchema, plan: FeaturePlan, key: str, lateness: float) -> None:
+        self._plan, self._stage = plan, plan.stage(key)
+        self._store = StageStore(self._stage, plan.id)
+        self._columns = self._stage.positions
+        first = key == plan.stages[0]
+        self._check = SchemaCheck(schema, lateness) if first else None
+        names = (plan.id, key, *self._stage.columns, "event_time", "processing_time")
+        self._no_events = Batch({name: np.zeros(0, dtype=np.int64) for name in names})
+
+    def fold(self, piece: Piece) -> Folded | None:
+        """Take the next events or labels of the log; labels give nothing back."""
+        if piece.labels:
+            none = np.zeros((0, len(self._plan.names)), dtype=np.float32)
+            labels = piece.batch.sort("label_time")
+            self._store.update(self._no_events, labels, none, self._columns)
+            return None
+        events, dead = piece.batch, _nobody(self._plan.id)
+        if self._check is not None:
+            sent = events["sent"]
+            events, dead = self._check.check(events.drop("sent"))
+            accepted = self._check.accepted
+            events, dead = events.with_columns(sent=sent[accepted]), _sent(dead, sent[~accepted])
+        width = len(self._plan.names)
+        if "features" in events:
+            features = np.array(events["features"], dtype=np.float32)
+        else:
+            features = np.full((len(events), width), np.nan, dtype=np.float32)
+        self._store.update(events, None, features, self._columns)
+        return Folded(events.with_columns(features=features), dead)
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Return a copy of the state as arrays."""
+        arrays = {name: array.copy() for name, array in self._store.arrays().items()}
+        if self._check is not None:
+            arrays[_CHECK] = np.frombuffer(self._check.snapshot(), dtype=np.uint8)
+        return arrays
+
+    def packed(self, arrays: Mapping[str, NDArray[Any]]) -> bytes:
+        """Return `arrays` as a snapshot."""
+        return pack(arrays, self._owner)
+
+    def restore(self, data: bytes) -> None:
+        """Go back to the state of a snapshot.
+
+        Raises
+        ------
+        ValueError
+            If the bytes are no snapshot of this stage of this plan.
+        """
+        arrays = unpack(data, self._owner)
+        if self._check is not None:
+            self._check.restore(arrays.pop(_CHECK).tobytes())
+        self._store.load(arrays)
+
+    @property
+    def _owner(self) -> str:
+        return f"{self._plan.fingerprint} {self._stage.key}"
+
+
+def _nobody(id_name: str) -> Batch:
+    return Batch(
+        {
+            id_name: np.zeros(0, dtype=np.int64),
+            "event_time": np.zeros(0),
+            "processing_time": np.zeros(0),
+            "reason": np.zeros(0, dtype=np.int8),
+            "sent": np.zeros(0),
+        }
+    )
+
+
+def _sent(dead: Batch, sent: NDArray[np.float64]) -> Batch:
+    return dead.with_columns(sent=sent)
