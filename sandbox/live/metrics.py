@@ -61,10 +61,13 @@ class LiveMetrics:
         self.decisions = self._counter(
             "decisions", "Events decided, by decision and version.", "decision", "version"
         )
-        self.fallbacks = self._counter("fallbacks", "Events answered without the model.")
+        self.fallbacks = self._counter(
+            "fallbacks", "Answered without the model: late, no_model, refused, past.", "reason"
+        )
         self.dead_letters = self._counter("dead_letters", "Events refused.", "reason")
         self.decision_time = ArrayHistogram(
-            "sandbox_event_to_decision_seconds", "From the log's time of an event to its commit.",
+            "sandbox_event_to_decision_seconds",
+            "From the log's time of an event to its commit, from day 0 on.",
             DECISION, self.registry,
         )  # fmt: skip
         self.stage_time = self._histogram(

@@ -11,8 +11,10 @@ from __future__ import annotations
 import time
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sandbox.adapters.event_log import Chunk, Fenced, Member, Offsets, Transactor, Writer
+from sandbox.batch import Batch
 from sandbox.errors import SandboxError
 from sandbox.live.following import Following
 from sandbox.live.messages import Happening, encode
@@ -182,8 +184,10 @@ class Worker:
             rows = one.rows
             if not len(rows):
                 continue
-            metrics.decision_time.observe(now - rows["sent"])
-            metrics.fallbacks.inc(int(rows["fallback"].sum()))
+            past = rows["processing_time"] < self._setting.prepared.scenario.start_time
+            metrics.decision_time.observe(now - rows["sent"][~past])
+            for reason, picked in _why_fallback(rows, past).items():
+                metrics.fallbacks.labels(reason).inc(int(picked.sum()))
             metrics.score.observe(rows["score"][~rows["fallback"]])
             pairs = np.stack([rows["decision"], rows["version"]]).astype(np.int64)
             for (code, version), count in zip(*_counted(pairs), strict=True):
@@ -234,6 +238,17 @@ class Worker:
             self._writer = setting.log.writer()
         self._writer.send(setting.topics.places(setting.topics.happenings)[0], encode(happening))
         self._writer.flush()
+
+
+def _why_fallback(rows: Batch, past: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+    """Return which rows the model did not answer, by reason; nobody waits for the `past`."""
+    fallback, refused, unknown = rows["fallback"], rows["dead"] > 0, rows["version"] == 0
+    return {
+        "past": fallback & past,
+        "refused": fallback & ~past & refused,
+        "no_model": fallback & ~past & ~refused & unknown,
+        "late": fallback & ~past & ~refused & ~unknown,
+    }
 
 
 def _counted(
