@@ -11,7 +11,7 @@ from sandbox.batch import Batch
 from sandbox.live.frames import NotAFrame, is_frame, read_frame
 from sandbox.live.role import Setting
 
-__all__ = ["Progress"]
+__all__ = ["EventTimes", "Progress", "poisoned"]
 
 GIVE_UP = 60.0
 """An event is not waited for when events that came this much later [s] are decided."""
@@ -19,6 +19,41 @@ GIVE_UP = 60.0
 _TIME = "processing_time"
 _REMEMBER = 2 * 86400.0
 """Decided ids are remembered for at least this long [s]: an event may come again."""
+
+
+class _Letter(msgspec.Struct):
+    """A dead letter of a message that was no event."""
+
+    message: str
+    reason: str = ""
+
+
+class EventTimes:
+    """Reads ids and processing times [s since epoch] from messages of the events topic.
+
+    Parameters
+    ----------
+    setting
+        What the role works with.
+    """
+
+    def __init__(self, setting: Setting) -> None:
+        self._id = setting.prepared.scenario.event.id
+        fields = [(self._id, int), (_TIME, float)]
+        self._decoder = msgspec.json.Decoder(msgspec.defstruct("Sent", fields))
+
+    def read(self, value: bytes) -> list[tuple[int, float]]:
+        """Return them for the events of a message; nothing for one that holds none."""
+        try:
+            if not is_frame(value):
+                event = self._decoder.decode(value)
+                return [(getattr(event, self._id), getattr(event, _TIME))]
+            frame: Batch = read_frame(value)
+        except (NotAFrame, msgspec.DecodeError):
+            return []
+        if "label_time" in frame:
+            return []
+        return list(zip(frame[self._id].tolist(), frame[_TIME].tolist(), strict=True))
 
 
 class Progress:
@@ -35,8 +70,7 @@ class Progress:
 
     def __init__(self, setting: Setting) -> None:
         self._id, self._clock = setting.prepared.scenario.event.id, setting.now
-        fields = [(self._id, int), (_TIME, float)]
-        self._decoder = msgspec.json.Decoder(msgspec.defstruct("Sent", fields))
+        self._times = EventTimes(setting)
         self._open: dict[int, tuple[float, float]] = {}
         self._done: tuple[set[int], set[int]] = (set(), set())
         self._turned = -np.inf
@@ -56,7 +90,7 @@ class Progress:
         """Take messages of the events topic. An event that comes again is waited for once."""
         now = self._clock()
         for value in chunk.values:
-            for id, time in self._read(value):
+            for id, time in self._times.read(value):
                 if id not in self._done[0] and id not in self._done[1]:
                     self._open.setdefault(id, (time, now))
                 last = self._seen[chunk.place.partition]
@@ -90,15 +124,17 @@ class Progress:
             del self._open[id]
         self.given_up += len(lost)
 
-    def _read(self, value: bytes) -> list[tuple[int, float]]:
-        """Return id and time of the events of a message; nothing of one that is none."""
+
+def poisoned(chunk: Chunk, times: EventTimes) -> list[int]:
+    """Return the ids of events whose messages could not be read, from dead letters.
+
+    A worker answers an event that breaks the schema, but not one whose message is none.
+    """
+    ids = []
+    for value in chunk.values:
         try:
-            if not is_frame(value):
-                event = self._decoder.decode(value)
-                return [(getattr(event, self._id), getattr(event, _TIME))]
-            frame: Batch = read_frame(value)
-        except (NotAFrame, msgspec.DecodeError):
-            return []
-        if "label_time" in frame:
-            return []
-        return list(zip(frame[self._id].tolist(), frame[_TIME].tolist(), strict=True))
+            letter = msgspec.json.decode(value, type=_Letter)
+        except msgspec.MsgspecError:
+            continue
+        ids += [id for id, _ in times.read(letter.message.encode())]
+    return ids

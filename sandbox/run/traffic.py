@@ -6,6 +6,7 @@ under the same seed meet exactly the same events whatever they do in between.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from sandbox.batch import Batch
 from sandbox.errors import UsageError
 from sandbox.run.seeds import stream
 from sandbox.run.setup import Prepared
+from sandbox.spec.incidents import Incident
 from sandbox.world import (
     DataFaultEngine,
     KnobCurves,
@@ -79,11 +81,29 @@ class Traffic:
             with self._author():
                 rng = stream(seed, "population")
                 self.world = build_world(world_class, scenario.world, rng, place)
-        faults = [i.stack for i in prepared.incidents.values() if i.stack]
-        self._curve = LoadCurve(scenario.load, start, stream(seed, "bursts"), faults)
         self._calm = LoadCurve(scenario.load, start, stream(seed, "bursts"))
-        self._knobs = KnobCurves(self.world.knobs, prepared.incidents, stream(seed, "drift"))
         self._faults = DataFaultEngine(prepared.incidents, scenario.event, start)
+        self._turn(prepared.incidents)
+
+    def turn(self, incidents: Mapping[str, Incident]) -> None:
+        """Let other incidents act from the next block on.
+
+        One that was there before goes on as it was where it has the same name and place. Change
+        nothing that is past: give one that ends early its end.
+
+        Raises
+        ------
+        UsageError
+            If they do not fit the world; nothing changes then.
+        """
+        DataFaultEngine(incidents, self._scenario.event, self._scenario.start_time)
+        self._turn(incidents)
+        self._faults.turn(incidents)
+
+    def knobs(self, time: float) -> dict[str, float]:
+        """Return the value of every knob at `time` [s since day 0]."""
+        values = self._knobs.values(np.array([time]))
+        return {name: float(value[0]) for name, value in values.items()}
 
     def full_rate(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the full-scale rate [events/s] at `times` [s since day 0], without load spikes."""
@@ -126,6 +146,13 @@ class Traffic:
             knobs["label_delay"],
         )  # fmt: skip
         return events.with_columns(label_time=label_time)
+
+    def _turn(self, incidents: Mapping[str, Incident]) -> None:
+        scenario, seed = self._scenario, self._seed
+        self._knobs = KnobCurves(self.world.knobs, incidents, stream(seed, "drift"))
+        faults = [i.stack for i in incidents.values() if i.stack]
+        bursts = stream(seed, "bursts")
+        self._curve = LoadCurve(scenario.load, scenario.start_time, bursts, faults)
 
     def _author(self) -> AbstractContextManager[None]:
         return blamed_on(self._file, "Mend the file; `sandbox check` looks at all of it.")

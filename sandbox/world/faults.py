@@ -84,15 +84,7 @@ class DataFaultEngine:
         self._start = start_time
         self._held: list[Batch] = []
         self._active: list[_Active] = []
-        for name, incident in incidents.items():
-            if incident.fault is not None:
-                place = f"incidents.{name}.fault"
-                _check_field(incident.fault, schema, f"{place}.field")
-                rows = RowFilter.parse(incident.fault.where, schema, f"{place}.where")
-                column = schema.columns.get(incident.fault.field or "")
-                self._active.append(
-                    _Active(name, incident.fault, rows, column.decimals if column else 0)
-                )
+        self.turn(incidents)
 
     @property
     def held(self) -> int:
@@ -105,6 +97,26 @@ class DataFaultEngine:
             if active.name == name:
                 lasts = max(at - active.fault.at, 0.0)
                 active.fault = active.fault.model_copy(update={"for_": lasts})
+
+    def turn(self, incidents: Mapping[str, Incident]) -> None:
+        """Let other faults act; what is on its way still arrives.
+
+        Raises
+        ------
+        UsageError
+            As at birth; nothing changes then.
+        """
+        schema, last = self._schema, {active.name: active.last for active in self._active}
+        turned = []
+        for name, incident in incidents.items():
+            if incident.fault is not None:
+                place = f"incidents.{name}.fault"
+                _check_field(incident.fault, schema, f"{place}.field")
+                rows = RowFilter.parse(incident.fault.where, schema, f"{place}.where")
+                column = schema.columns.get(incident.fault.field or "")
+                decimals = column.decimals if column else 0
+                turned.append(_Active(name, incident.fault, rows, decimals, last.get(name)))
+        self._active = turned
 
     def apply(self, batch: Batch, start: float, end: float, rng: np.random.Generator) -> Batch:
         """Return what arrives in ``[start, end)``, in log order (order of `processing_time`).
