@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from uuid import uuid4
@@ -15,7 +14,7 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError
 from numpy.typing import NDArray
 
-from sandbox.errors import SandboxError, UsageError
+from sandbox.adapters.kafka_link import knock, not_answering
 
 __all__ = ["time_broker"]
 
@@ -49,23 +48,12 @@ def time_broker(
         If no broker answers, or it refuses.
     """
     try:
-        _knock(address)
+        knock(address)
         with _quiet(), _topic(address) as topic:
             sent = _produce(address, topic, messages, sizes, repeats + 1)
             return sent[:, 1:], _fetch(address, topic, sizes, repeats + 1)[:, 1:]
     except (KafkaError, OSError, OverflowError) as error:
-        raise SandboxError(
-            "no Kafka broker answers", where="--kafka", got=address,
-            hint=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
-        ) from None  # fmt: skip
-
-
-def _knock(address: str) -> None:
-    """Fail at once where nobody listens: the client tries again and again."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal():
-        raise UsageError("not an address", where="--kafka", got=address, expected="HOST:PORT")
-    socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
+        raise not_answering(address, error) from None
 
 
 @contextlib.contextmanager
