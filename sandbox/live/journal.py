@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from sandbox.adapters.event_log import Chunk
 from sandbox.batch import Batch
+from sandbox.live.dead_letters import poisoned
 from sandbox.live.frames import NotAFrame, read_frame
-from sandbox.live.progress import Progress
+from sandbox.live.progress import EventTimes, Progress
 from sandbox.live.role import Setting
 from sandbox.live.truth_book import TruthBook
 from sandbox.monitor import cost_of
@@ -22,8 +23,12 @@ from sandbox.run.setup import DAY
 __all__ = ["REVIEWED", "Journal"]
 
 Array = NDArray[Any]
+MOST_ROWS = 400_000
+"""Rows from which on old ones are forgotten."""
 REVIEWED = 1
 """Source of a label that people gave."""
+_LONGER = 60 * DAY
+"""What is kept of the log is as long as the history, and longer by this much [s]."""
 _KINDS: Mapping[str, Any] = {"key": np.int64, "number": np.float64, "category": np.int16}
 
 
@@ -46,7 +51,7 @@ class Journal:
     Attributes
     ----------
     log
-        Every answered event, history included, with `challenger_score` (NaN without one) and
+        Every answered event, history included, but for very old ones, with `challenger_score` (NaN without one) and
         `sent` (wall clock of the event's message) beside the usual columns. ``worked`` is set
         when a verdict came; rows of the history are never ``hidden``.
     stragglers
@@ -61,22 +66,25 @@ class Journal:
         extra = {self._id: np.int64, **kinds, "challenger_score": np.float64, "sent": np.float64}
         self._columns = tuple(extra)
         self.log = DecisionLog(extra, len(prepared.plan.names), 1 << 14)
+        self._keep = prepared.scenario.history + _LONGER
         self.stragglers = 0
         self._silencing = np.array(
             [name in prepared.scenario.labels.missing_when for name in DECISIONS]
         )
         self._truth = TruthBook(self._id) if oracle else None
-        self._progress = Progress(setting)
+        self._progress, self._times = Progress(setting), EventTimes(setting)
         self._row_of: dict[int, int] = {}
         self._waiting: list[tuple[float, Batch]] = []
         self._early: list[Batch] = []
-        read = [topics.decisions, topics.labels, topics.events]
+        self._to_work: list[int] = []
+        read = [topics.decisions, topics.labels, topics.events, topics.dead]
         self._reader = setting.log.reader([*read, topics.truth] if oracle else read)
 
     @property
     def now(self) -> float:
         """Time up to which the log is complete [s since day 0]; -inf before anything came."""
-        return self._progress.complete_to - self._start
+        held = min((first for first, _ in self._waiting), default=np.inf)
+        return min(self._progress.complete_to, float(np.nextafter(held, -np.inf))) - self._start
 
     @property
     def newest(self) -> float:
@@ -87,6 +95,11 @@ class Journal:
     def backlog(self) -> int:
         """Decided rows that wait for earlier ones."""
         return sum(len(batch) for _, batch in self._waiting)
+
+    @property
+    def undecided(self) -> int:
+        """Events without a decision."""
+        return self._progress.open
 
     def closed(self, since: float) -> list[float]:
         """Return the ends of the days that are over and complete in the log [s since day 0].
@@ -112,10 +125,19 @@ class Journal:
             self._take(chunk)
         self._progress.look(self._reader.lag() == 0)
         self._release()
+        if self._to_work:
+            self.work(())
         if self._early:
             early, self._early = Batch.concat(self._early), []
             self._label(early)
         return bool(chunks)
+
+    def work(self, ids: Sequence[int]) -> None:
+        """Mark cases that people have taken up; what they find out comes later, as a label."""
+        self._to_work += ids
+        rows = [self._row_of[id] for id in self._to_work if id in self._row_of]
+        self._to_work = [id for id in self._to_work if id not in self._row_of]
+        self.log.column("worked")[rows] = True
 
     def close(self) -> None:
         """Give up the connection."""
@@ -126,13 +148,16 @@ class Journal:
         if topic == topics.events:
             self._progress.sent(chunk)
             return
+        if topic == topics.dead:
+            self._progress.decided(poisoned(chunk, self._times))
+            return
         for value in chunk.values:
             try:
                 frame = read_frame(value)
             except NotAFrame:
                 continue
             if topic == topics.decisions:
-                self._progress.decided(frame[self._id])
+                self._progress.decided(frame[self._id].tolist())
                 self._wait(frame)
             elif topic == topics.labels:
                 self._early.append(frame)
@@ -154,10 +179,24 @@ class Journal:
         ready = rows["processing_time"] <= until
         if self._truth is not None:
             ready &= rows[self._id] <= self._truth.last
-            self._truth.forget(until)
         self._wait(rows.take(~ready))
         if ready.any():
             self._append(rows.take(ready).sort("processing_time"))
+            if self._truth is not None:
+                self._truth.forget(self._start + self.now)
+            self._forget()
+
+    def _forget(self) -> None:
+        """Let go of old rows once they are more than half of many."""
+        if len(self.log) < MOST_ROWS:
+            return
+        until = self._progress.complete_to - self._keep
+        old = self.log.rows_between(-np.inf, until).stop
+        if 2 * old > len(self.log):
+            self.log.forget(old)
+            ids = self.log.column(self._id).tolist()
+            self._row_of = {id: row for row, id in enumerate(ids)}
+            self._early = [rows.take(rows["event_time"] >= until) for rows in self._early]
 
     def _append(self, rows: Batch) -> None:
         live = rows["processing_time"] >= self._start

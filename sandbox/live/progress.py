@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from sandbox.adapters.event_log import Chunk
 from sandbox.batch import Batch
 from sandbox.live.frames import NotAFrame, is_frame, read_frame
 from sandbox.live.role import Setting
 
-__all__ = ["EventTimes", "Progress", "poisoned"]
+__all__ = ["EventTimes", "Progress"]
 
 GIVE_UP = 60.0
 """An event is not waited for when events that came this much later [s] are decided."""
@@ -19,13 +20,6 @@ GIVE_UP = 60.0
 _TIME = "processing_time"
 _REMEMBER = 2 * 86400.0
 """Decided ids are remembered for at least this long [s]: an event may come again."""
-
-
-class _Letter(msgspec.Struct):
-    """A dead letter of a message that was no event."""
-
-    message: str
-    reason: str = ""
 
 
 class EventTimes:
@@ -86,6 +80,11 @@ class Progress:
         """Largest processing time of any event sent [s since epoch]."""
         return max(self._seen.values())
 
+    @property
+    def open(self) -> int:
+        """Events that wait for their decision."""
+        return len(self._open)
+
     def sent(self, chunk: Chunk) -> None:
         """Take messages of the events topic. An event that comes again is waited for once."""
         now = self._clock()
@@ -96,9 +95,9 @@ class Progress:
                 last = self._seen[chunk.place.partition]
                 self._seen[chunk.place.partition] = max(last, time)
 
-    def decided(self, ids: NDArray[np.int64]) -> None:
-        """Take ids that have their decision."""
-        for id in ids.tolist():
+    def decided(self, ids: Iterable[int]) -> None:
+        """Take ids that have their decision, or never get one."""
+        for id in ids:
             found = self._open.pop(id, None)
             self._done[0].add(id)
             if found is not None:
@@ -123,18 +122,3 @@ class Progress:
         for id in lost:
             del self._open[id]
         self.given_up += len(lost)
-
-
-def poisoned(chunk: Chunk, times: EventTimes) -> list[int]:
-    """Return the ids of events whose messages could not be read, from dead letters.
-
-    A worker answers an event that breaks the schema, but not one whose message is none.
-    """
-    ids = []
-    for value in chunk.values:
-        try:
-            letter = msgspec.json.decode(value, type=_Letter)
-        except msgspec.MsgspecError:
-            continue
-        ids += [id for id, _ in times.read(letter.message.encode())]
-    return ids

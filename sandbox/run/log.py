@@ -66,6 +66,16 @@ class Columns:
         self._rows = stop
         return slice(start, stop)
 
+    def forget(self, rows: int) -> None:
+        """Let go of the first rows; those after them move up."""
+        kept = self._rows - rows
+        self._room = max(2 * kept, 1024)
+        for name, column in self._columns.items():
+            fewer = np.empty(self._room, dtype=column.dtype)
+            fewer[:kept] = column[rows : self._rows]
+            self._columns[name] = fewer
+        self._rows = kept
+
     def column(self, name: str) -> Array:
         """Return a writable view of one column."""
         return self._columns[name][: self._rows]
@@ -110,6 +120,13 @@ class DecisionLog(Columns):
             self._features = grown
         self._features[rows] = features
         return rows
+
+    def forget(self, rows: int) -> None:
+        """See `Columns.forget`."""
+        features = self.features[rows:]
+        super().forget(rows)
+        self._features = np.empty((self._room, features.shape[1]), dtype=np.float32)
+        self._features[: len(features)] = features
 
     def rows_between(self, start: float, end: float) -> slice:
         """Return the rows with ``start <= processing_time < end``."""

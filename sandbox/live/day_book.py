@@ -1,0 +1,148 @@
+"""DayBook: at the end of each simulated day, what it was like: money, quality, drift, alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.live.gauges import GaugeTable, number
+from sandbox.live.journal import Journal
+from sandbox.live.metrics import LiveMetrics
+from sandbox.model import ModelVersion
+from sandbox.monitor import CostLedger, matured_labels
+from sandbox.pipeline.decide import BLOCK, REVIEW
+from sandbox.record import AlertRecord
+from sandbox.run.setup import DAY, Prepared
+from sandbox.run.watch import Watch
+
+__all__ = ["DayBook"]
+
+_KEPT = 50
+"""Alerts that are kept."""
+_MATURED = (
+    "event_time", "processing_time", "score", "label", "label_time", "hidden", "decision",
+)  # fmt: skip
+
+
+class DayBook:
+    """The monitors of a design, day by day.
+
+    Parameters
+    ----------
+    prepared
+        Scenario and design.
+    journal
+        The decision log, with the truth.
+    metrics
+        Where it shows.
+    """
+
+    def __init__(self, prepared: Prepared, journal: Journal, metrics: LiveMetrics) -> None:
+        self._journal, self._metrics = journal, metrics
+        self._start = prepared.scenario.start_time
+        self._absence = prepared.scenario.labels.absence_means
+        self._table = GaugeTable(metrics)
+        self._watch = Watch(prepared, journal.log, self._table)
+        self._ledger = CostLedger(prepared.scenario.costs)
+        self._active: list[AlertRecord] = []
+        self.closed = 0.0
+        """End of the last day in the book [s since day 0]."""
+        self.alerts: tuple[AlertRecord, ...] = ()
+        """The last ones, oldest first."""
+        metrics.review_capacity.set(self._watch.capacity)
+
+    def new_champion(self, now: float, version: ModelVersion) -> None:
+        """Start over with a champion that went live at a time [s since day 0]."""
+        self._watch.new_champion(now, version.predict)
+
+    def close(self, end: float, unanswered: NDArray[np.int8]) -> list[AlertRecord]:
+        """Book the day that ended [s since day 0] and return the alerts that it raises.
+
+        Parameters
+        ----------
+        end
+            End of the day.
+        unanswered
+            Reason codes of the dead letters that are no rows of the log.
+        """
+        log = self._journal.log
+        rows = log.rows_between(self._start + self.closed, self._start + end)
+        self._book(round(end / DAY) - 1, rows)
+        dead = log.column("dead")[rows]
+        accepted = int(np.count_nonzero(dead == 0))
+        self._table.begin_day()
+        refused = np.concatenate([dead[dead > 0], unanswered])
+        alerts = self._watch.look(end, accepted, refused)
+        self._show_alerts(alerts)
+        self.closed = end
+        return alerts
+
+    def show_queue(self) -> None:
+        """Show how many cases wait for people."""
+        log = self._journal.log
+        rows = log.rows_between(self._start + self.closed, np.inf)
+        waiting = np.count_nonzero(log.column("decision")[rows] == REVIEW)
+        self._metrics.review_queue.set(int(waiting))
+
+    def snapshot(self) -> dict[str, object]:
+        """Return what the book says, as plain data."""
+        return {
+            "closed_day": self.closed / DAY,
+            "quality": {
+                metric: {view: number(value) for view, value in views.items()}
+                for metric, views in self._table.quality.items()
+            },
+            "money": {kind: number(v) for kind, v in self._ledger.totals.as_dict().items()},
+            "alerts": [
+                {
+                    "day": a.day, "kind": a.kind, "subject": a.subject, "value": number(a.value),
+                    "threshold": number(a.threshold), "text": a.text,
+                }
+                for a in self.alerts
+            ],
+        }  # fmt: skip
+
+    def _book(self, day: int, rows: slice) -> None:
+        log, metrics = self._journal.log, self._metrics
+        label, decision = log.column("label")[rows], log.column("decision")[rows]
+        known = np.isfinite(label)
+        label, blocked = label[known], decision[known] == BLOCK
+        missed, declined, worked = (
+            log.column(name)[rows][known]
+            for name in ("cost_missed", "cost_false_decline", "worked")
+        )
+        self._ledger.add(day, missed, declined, label, blocked, worked)
+        for kind, value in self._ledger.totals.as_dict().items():
+            metrics.loss.labels(kind).set(value)
+        negative = label < 0.5
+        refused = int(np.count_nonzero(negative & blocked))
+        metrics.negatives_blocked.set(refused / max(int(np.count_nonzero(negative)), 1))
+        self._show_positives(rows, label)
+
+    def _show_positives(self, rows: slice, label: NDArray[np.float64]) -> None:
+        """Show the share of positives: of the day, of the day that matured, and as scored."""
+        log, gauge, end = self._journal.log, self._metrics.positives, self.closed + DAY
+        if len(label):
+            gauge.labels("oracle").set(float(label.mean()))
+        reach = self._start + end - self._watch.maturity - 2 * DAY
+        matured = matured_labels(
+            log.view(_MATURED, log.rows_between(reach, self._start + end)),
+            self._start + end - DAY, self._start + end,
+            maturity=self._watch.maturity, absence=self._absence,
+        )  # fmt: skip
+        if len(matured):
+            gauge.labels("observed").set(float(matured.mean()))
+        answered = ~log.column("fallback")[rows]
+        if answered.any():
+            gauge.labels("estimated").set(float(log.column("score")[rows][answered].mean()))
+
+    def _show_alerts(self, alerts: Sequence[AlertRecord]) -> None:
+        for former in self._active:
+            self._metrics.alert_active.labels(former.kind, former.subject).set(0)
+        for alert in alerts:
+            self._metrics.alerts.labels(alert.kind).inc()
+            self._metrics.alert_active.labels(alert.kind, alert.subject).set(1)
+        self._active = list(alerts)
+        self.alerts = (*self.alerts, *alerts)[-_KEPT:]
