@@ -7,10 +7,10 @@ STAMP  := $(VENV)/.installed
 PYTEST_FLAGS ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format bench clean
+.PHONY: help install run test test-compose lint format bench clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP)  ## set up .venv (again only when pyproject.toml or constraints.txt changed)
 
@@ -30,6 +30,9 @@ run: $(STAMP)  ## run the card-fraud scenario: a verdict and a report
 
 test: $(STAMP)  ## run the tests
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+test-compose: $(STAMP)  ## start docker-compose.yml for real: an engine of its own, root, minutes
+	SANDBOX_TEST_COMPOSE=1 $(BIN)/python -m pytest tests/compose
 
 lint: $(STAMP)  ## style, types and floors
 	$(BIN)/ruff check

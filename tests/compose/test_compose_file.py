@@ -208,3 +208,13 @@ def test_the_home_dashboard_is_there() -> None:
         "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"
     ]
     assert (ROOT / "grafana" / "dashboards" / Path(path).name).exists()
+
+
+def test_the_page_lists_every_service_with_its_address() -> None:
+    page = (ROOT / "docs" / "live.md").read_text()
+    for name, service in composed()["services"].items():
+        (row,) = re.findall(rf"^\| `{name}` \|.*$", page, re.M)
+        address = service.get("labels", {}).get("sandbox.address", "")
+        for variable, value in pins().items():
+            address = address.replace(f"${{{variable}}}", value)
+        assert address in row and ("127.0.0.1" in row or "localhost" in row) == bool(address)
