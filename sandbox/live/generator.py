@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from sandbox.adapters.event_log import Fenced
+from sandbox.adapters.event_log import Fenced, Place
 from sandbox.errors import SandboxError, UsageError
 from sandbox.live.playing import Playing
 from sandbox.live.role import Setting
@@ -13,6 +13,8 @@ __all__ = ["Generator"]
 
 REST = 1.0
 """Wait before the log is asked again after it did not answer [s]."""
+STAND_BY = 5.0
+"""Silence of the one that took over after which this one goes on [s]."""
 
 
 class Generator:
@@ -21,6 +23,7 @@ class Generator:
     It sends the history, waits for the first champion, then lives through simulated time at the
     given speed. Where it starts on a log that has a past, it goes on from there. While the log
     does not take messages, simulated time stands still; afterwards it catches up with the clock.
+    A second one takes over from the first, which stands by until nothing comes any more.
 
     Parameters
     ----------
@@ -32,6 +35,8 @@ class Generator:
         self._setting = setting
         self._playing: Playing | None = None
         self._failed = ""
+        self._stood_by_since: float | None = None
+        self._ends: dict[Place, int] = {}
 
     def step(self, patience: float) -> None:
         """Go on for a moment.
@@ -42,6 +47,9 @@ class Generator:
             If the world does not keep its promises.
         """
         try:
+            if self._stood_by_since is not None and self._stands_by(self._stood_by_since):
+                time.sleep(min(patience, REST))
+                return
             if self._playing is None:
                 self._playing = Playing(self._setting)
             self._playing.step(patience)
@@ -50,10 +58,21 @@ class Generator:
             raise
         except Fenced as error:
             self._failed = f"another generator took over: {error}"
+            self._stood_by_since = time.monotonic()
             self.close()
         except SandboxError as error:
             self._failed = error.line()
             time.sleep(min(patience, REST))
+
+    def _stands_by(self, since: float) -> bool:
+        """Tell whether another one goes on; where none does, it is this one's turn again."""
+        if time.monotonic() < since + STAND_BY:
+            return True
+        topics, log = self._setting.topics, self._setting.log
+        ends = log.ends([*topics.places(topics.events), *topics.places(topics.happenings)])
+        moved, self._ends = ends != self._ends, ends
+        self._stood_by_since = time.monotonic() if moved else None
+        return moved
 
     def ready(self) -> bool:
         """Tell whether the clock runs and the log takes what is sent."""

@@ -51,9 +51,9 @@ class Journal:
     Attributes
     ----------
     log
-        Every answered event, history included, but for very old ones, with `challenger_score` (NaN without one) and
-        `sent` (wall clock of the event's message) beside the usual columns. ``worked`` is set
-        when a verdict came; rows of the history are never ``hidden``.
+        Every answered event, history included, but for very old ones; `challenger_score` (NaN
+        without one) and `sent` (wall clock of the event's message) stand beside the usual columns.
+        ``worked`` is set when a verdict came; rows of the history are never ``hidden``.
     stragglers
         Rows that came when the log had passed them.
     """

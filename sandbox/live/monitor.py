@@ -66,6 +66,7 @@ class Monitor:
         self._champions = 0
         """How many of `News.champions` the book knows."""
         self._refused: list[np.int8] = []
+        self._outgoing: list[tuple[str, bytes]] = []
         self._malformed: list[tuple[int, str]] = []
         self._failed = ""
         self._rest_until = 0.0
@@ -85,6 +86,7 @@ class Monitor:
                 self._follow(end)
                 self._close(end)
             self._follow(self._journal.now)
+            self._speak()
             self._failed = ""
         except SandboxError as error:
             self._failed = error.line()
@@ -239,12 +241,18 @@ class Monitor:
         if reasons and rested and not self._serving.challenger:
             args: dict[str, str | float | int | bool] = {"reason": f"on {reasons[0]}"}
             asked = Command(uuid4().hex[:12], ROLE, "retrain", args, self._setting.now())
-            self._send(self._topics.control, encode(asked))
+            self._outgoing.append((self._topics.control, encode(asked)))
 
     def _tell(self, kind: str, what: str, *, ok: bool = True, facts: dict[str, Any]) -> None:
         now, day = self._setting.now(), max(self._journal.newest, 0.0) / DAY
         told = Happening(kind, what, ROLE, ok=ok, sent=now, day=day, facts=facts)
-        self._send(self._topics.happenings, encode(told))
+        self._outgoing.append((self._topics.happenings, encode(told)))
+
+    def _speak(self) -> None:
+        """Send what there is to say; where the log does not take it, it stays."""
+        while self._outgoing:
+            self._send(*self._outgoing[0])
+            del self._outgoing[0]
 
     def _send(self, topic: str, message: bytes) -> None:
         with self._writing:
