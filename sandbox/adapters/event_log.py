@@ -45,7 +45,20 @@ class Chunk(NamedTuple):
 
 
 class Fenced(Exception):
-    """Another process took over: nothing of this transaction was or will be written."""
+    """Another process took over: nothing of this transaction was or will be written.
+
+    Parameters
+    ----------
+    what
+        Who took over what.
+    replaced
+        Another process has this one's name: it must end. False: only partitions are somebody
+        else's now; it may join again.
+    """
+
+    def __init__(self, what: str, *, replaced: bool) -> None:
+        super().__init__(what)
+        self.replaced = replaced
 
 
 class Writer(Protocol):

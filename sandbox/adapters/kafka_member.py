@@ -94,12 +94,12 @@ class KafkaMember:
             kind, places = self._news.get()
             self._tell[kind](places)
         if isinstance(answer, FencedInstanceIdError):
-            raise Fenced(f"another process is {self._name} now")
+            raise Fenced(f"another process is {self._name} now", replaced=True)
         if isinstance(answer, Exception):
             raise not_answering(self._address, answer)
         found, self._claim = answer
         if found and (not self._claim.member_id or self._claim.generation_id < 0):
-            raise Fenced(f"{self._group} gave {self._name} up")
+            raise Fenced(f"{self._group} gave {self._name} up", replaced=False)
         return [chunk_of(at, records) for at, records in found.items()]
 
     def _work(self) -> None:
@@ -111,7 +111,8 @@ class KafkaMember:
 
     def _ask(self, most: int) -> tuple[Any, Any]:
         """Return messages and the membership they came under; none when nothing came for long."""
-        found, rounds = {}, 0
+        found: Any = {}
+        rounds = 0
         while not found and not self._closing and (rounds == 0 or not self._stable()):
             wait = _FETCH_WAIT if self._stable() else _JOINING
             found = self._consumer.poll(timeout_ms=round(wait * 1000), max_records=most)

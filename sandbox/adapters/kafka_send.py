@@ -35,9 +35,12 @@ _LARGEST = 1 << 24
 _BATCH = 1 << 18
 _AGAIN = 0.005
 """Wait before a request is repeated, mostly since the last transaction is not closed yet [s]."""
+_REPLACED = (FencedInstanceIdError, InvalidProducerEpochError, ProducerFencedError)
+"""Somebody has this name now. After a transaction that took too long the broker says so too: who
+cannot tell the two apart must end, and be started again by whoever keeps it alive."""
 _TAKEN_OVER = (
-    CommitFailedError, FencedInstanceIdError, IllegalGenerationError, InvalidProducerEpochError,
-    ProducerFencedError, RebalanceInProgressError, TransactionAbortedError, UnknownMemberIdError,
+    *_REPLACED, CommitFailedError, IllegalGenerationError, RebalanceInProgressError,
+    TransactionAbortedError, UnknownMemberIdError,
 )  # fmt: skip
 
 
@@ -146,7 +149,8 @@ class KafkaTransactor:
 
     def _fenced(self, error: Exception) -> Fenced:
         first = str(error).splitlines()[0] if str(error) else ""
-        return Fenced(f"{self._name}: {type(error).__name__} {first}".strip())
+        what = f"{self._name}: {type(error).__name__} {first}".strip()
+        return Fenced(what, replaced=isinstance(error, _REPLACED))
 
 
 class _Watched:

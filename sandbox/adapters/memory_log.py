@@ -150,7 +150,7 @@ class MemoryLog:
         """Add messages and note progress, or neither."""
         with self._lock:
             if self._epochs[name] != epoch:
-                raise Fenced(f"{name} was taken over")
+                raise Fenced(f"{name} was taken over", replaced=True)
             for member, offsets in progress.items():
                 assert isinstance(member, MemoryMember)
                 member.check(offsets)
@@ -290,7 +290,7 @@ class MemoryMember:
     def poll(self, timeout: float, most: int) -> list[Chunk]:
         """See `Member.poll`."""
         if self._state.members.get(self._name) is not self:
-            raise Fenced(f"{self._name} was replaced")
+            raise Fenced(f"{self._name} was replaced", replaced=True)
         self._rebalance()
         return self._log.fetch(self._positions, timeout, most)
 
@@ -324,7 +324,8 @@ class MemoryMember:
         """Raise `Fenced` unless all these partitions are held."""
         for place in offsets:
             if self._state.owner.get(place) is not self:
-                raise Fenced(f"{place.topic}/{place.partition} is no longer {self._name}'s")
+                what = f"{place.topic}/{place.partition} is no longer {self._name}'s"
+                raise Fenced(what, replaced=False)
 
     def _rebalance(self) -> None:
         with self._log.lock:

@@ -63,7 +63,13 @@ class Worker:
         self._failed = ""
 
     def step(self, patience: float) -> None:
-        """Take what waits from every stage, and commit what comes of it."""
+        """Take what waits from every stage, and commit what comes of it.
+
+        Raises
+        ------
+        SandboxError
+            If another process took this one's name; nothing of what was under way is written.
+        """
         self._following.look()
         try:
             if self._transactor is None:
@@ -75,6 +81,11 @@ class Worker:
         except Fenced as error:
             self._setting.metrics.transactions.labels("fenced").inc()
             self._start_over(str(error))
+            if error.replaced:
+                raise SandboxError(
+                    f"another process is {self._setting.name} now", where="worker",
+                    hint="Give each worker a name of its own.",
+                ) from None  # fmt: skip
         except SandboxError as error:
             self._setting.metrics.transactions.labels("failed").inc()
             self._start_over(error.line())

@@ -93,6 +93,7 @@ class StageStore:
             self._pending = LabelEvents(
                 due.words[:, applied:].copy(), due.numbers[:, applied:].copy()
             )
+            state.counters[codes.LABEL_AT] = 0  # equal states, however the log was split
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as arrays."""
