@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from sandbox import __version__
-from sandbox.cli import author, browse, capacity, drill, fault, laboratory, simulate, sweep, twin
+from sandbox.cli import (
+    act,
+    author,
+    browse,
+    capacity,
+    drill,
+    fault,
+    laboratory,
+    live,
+    simulate,
+    sweep,
+    twin,
+)
 
 __all__ = ["app"]
 
@@ -55,6 +67,20 @@ app.command("calibrate")(twin.calibrate)
 app.command("twin")(twin.twin)
 app.command("sweep")(sweep.sweep)
 app.add_typer(drill.app, name="drill")
+app.command("up")(live.up)
+app.command("down")(live.down)
+app.command("status")(live.status)
+app.command("role")(live.role)
+app.add_typer(act.drift_app, name="drift")
+app.add_typer(act.incident_app, name="incident")
+app.command("load")(act.load)
+app.command("retrain")(act.retrain)
+app.command("promote")(act.promote)
+app.command("rollback")(act.rollback)
+app.command("canary")(act.canary)
+app.command("shadow")(act.shadow)
+app.command("threshold")(act.threshold)
+app.command("explore")(act.explore)
 app.command("fault")(fault.fault)
 app.command("check")(author.check)
 app.command("new")(author.new)

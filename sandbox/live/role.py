@@ -48,6 +48,9 @@ class Role(Protocol):
     def ready(self) -> bool:
         """Tell whether it does its work (and not only starts)."""
 
+    def why_not(self) -> str:
+        """Say what it waits for; empty when it is ready."""
+
     def close(self) -> None:
         """End in order: nothing half-done stays."""
 

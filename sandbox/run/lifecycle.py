@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from sandbox.errors import SandboxError
-from sandbox.model import (
-    CannotTrain,
-    GateVerdict,
-    ModelVersion,
-    Trained,
-    TrainingData,
-    daily_capacity,
-    judge,
-    plan_training,
-    refit,
-    train,
-)
+from sandbox.model import CannotTrain, ModelVersion, TrainingData, plan_training
 from sandbox.record import VersionRecord
 from sandbox.run.log import DecisionLog
-from sandbox.run.seeds import stream
 from sandbox.run.setup import DAY, Prepared
+from sandbox.run.training_job import Candidate, TrainingJob, category_columns
 from sandbox.spec.design import ModelSpec
 
 __all__ = ["Deciders", "Lifecycle"]
+
+_NOBODY: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -53,7 +46,10 @@ class Lifecycle:
     def __init__(self, prepared: Prepared, log: DecisionLog) -> None:
         self._prepared, self._log = prepared, log
         self._models: dict[int, ModelVersion] = {}
+        self._places: dict[int, int] = {}
+        """Where in `records` the record of a version stands."""
         self._replaced: dict[int, int] = {}
+        self._last = 0
         self._champion = 0
         self._challenger = 0
         self._canary = 0.0
@@ -111,18 +107,25 @@ class Lifecycle:
         SandboxError
             If the history does not suffice.
         """
-        data = self._training_data(now)
         try:
-            trained = self._train(data, now, "before launch")
+            first = self.job(now, "before launch", first=True).run()
         except CannotTrain as error:
-            raise SandboxError(
-                f"the first model cannot be trained: {error.what}",
-                where=self._prepared.design_name,
-                got=error.got,
-                expected=error.expected,
-                hint="Shorten model.training, or give the scenario a longer history.",
-            ) from error
-        self._champion = self._add(trained, data, now, GateVerdict.unopposed(), refitted=True)
+            raise self.no_first(error) from error
+        self.begin(first, now)
+
+    def no_first(self, error: CannotTrain) -> SandboxError:
+        """Return what to say where the history does not suffice."""
+        return SandboxError(
+            f"the first model cannot be trained: {error.what}",
+            where=self._prepared.design_name,
+            got=error.got,
+            expected=error.expected,
+            hint="Shorten model.training, or give the scenario a longer history.",
+        )
+
+    def begin(self, first: Candidate, now: float) -> None:
+        """Let the first champion decide."""
+        self._champion = self._add(first)
         self._amend(self._champion, promoted_day=now / DAY)
 
     def challenge(self, now: float, trigger: str, *, keep: bool = False) -> bool:
@@ -139,21 +142,60 @@ class Lifecycle:
             Whether it goes into shadow; the record of the version, or the last of `refusals`,
             says why or why not.
         """
-        data = self._training_data(now)
         try:
-            trained = self._train(data, now, trigger)
+            candidate = self.job(now, trigger, keep=keep).run()
         except CannotTrain as error:
-            self.refusals.append(f"Day {now / DAY:.0f}, {trigger}: {error}")
-            self._outcome = f"nothing was trained: {error}"
+            self.refuse(error, now, trigger)
             return False
-        verdict = self._judge(trained)
-        kept = verdict.passed or keep
-        number = self._add(trained, data, now, verdict, refitted=kept)
-        if kept:
+        return self.take(candidate)
+
+    def job(
+        self, now: float, trigger: str, *, keep: bool = False, first: bool = False
+    ) -> TrainingJob:
+        """Return a training job on what is known at `now`, to be run by whoever asked.
+
+        What came of it goes to `begin`, `take` or `refuse`.
+        """
+        return TrainingJob(
+            self._prepared, self._spec, self._training_data(now), now, trigger,
+            number=self._last + 1, champion=self._models.get(self._champion), keep=keep,
+            first=first,
+        )  # fmt: skip
+
+    def take(self, candidate: Candidate) -> bool:
+        """Note a version and put it into shadow if it may serve; return whether it does."""
+        number, record = self._add(candidate), candidate.record
+        if candidate.kept:
             self._challenger, self._canary = number, 0.0
-        said = "passed the gate" if verdict.passed else "failed the gate"
-        self._outcome = f"v{number} {said}: {' '.join(verdict.reasons)}"
-        return kept
+        said = "passed the gate" if record.gate_passed else "failed the gate"
+        self._outcome = f"v{number} {said}: {' '.join(record.reasons)}"
+        return candidate.kept
+
+    def refuse(self, error: CannotTrain, now: float, trigger: str) -> None:
+        """Note that there was too little to learn from."""
+        self.refusals.append(f"Day {now / DAY:.0f}, {trigger}: {error}")
+        self._outcome = f"nothing was trained: {error}"
+
+    def number_from(self, number: int) -> None:
+        """Give the next version at least this number: lower ones are taken elsewhere."""
+        self._last = max(self._last, number - 1)
+
+    def adopt(self, version: ModelVersion, record: VersionRecord) -> None:
+        """Note a version that was trained before this process began; it has no part yet."""
+        self._add(Candidate(version, record, kept=False))
+
+    def cast(
+        self, champion: int, challenger: int = 0, replaced: Mapping[int, int] = _NOBODY
+    ) -> None:
+        """Give adopted versions their parts.
+
+        Parameters
+        ----------
+        replaced
+            For a champion, present or past, the version whose place it took.
+        """
+        self._champion, self._challenger, self._canary = champion, challenger, 0.0
+        self._replaced.update(replaced)
 
     def last_outcome(self) -> str:
         """Return what came of the last `challenge`, in words."""
@@ -223,78 +265,20 @@ class Lifecycle:
             event_time=log.column("event_time")[rows],
             cost_missed=log.column("cost_missed")[rows],
             cost_false_decline=log.column("cost_false_decline")[rows],
-            slices={name: log.column(name)[rows] for name in self._slices()},
+            slices={name: log.column(name)[rows] for name in category_columns(self._prepared)},
         )
 
-    def _slices(self) -> tuple[str, ...]:
-        columns = self._prepared.scenario.event.columns
-        return tuple(name for name, column in columns.items() if column.type == "category")
-
-    def _train(self, data: TrainingData, now: float, trigger: str) -> Trained:
-        design, epoch = self._prepared.design, self._prepared.scenario.start_time + now
-        return train(
-            data,
-            self._spec,
-            design.decision,
-            self._prepared.task,
-            plan_training(epoch, self._spec.training),
-            now=epoch,
-            seed=self._prepared.seed,
-            names=self._prepared.plan.names,
-            number=len(self._models) + 1,
-            trigger=trigger,
-            champion=self._models.get(self._champion),
-        )
-
-    def _judge(self, trained: Trained) -> GateVerdict:
-        prepared, number = self._prepared, trained.version.number
-        gate = prepared.design.retraining.gate
-        if gate is None:
-            return GateVerdict.unopposed()
-        columns = prepared.scenario.event.columns
-        return judge(
-            gate,
-            prepared.task,
-            trained.evidence,
-            capacity=daily_capacity(prepared.design.decision),
-            rng=stream(prepared.seed, "gate", number),
-            slice_names={name: columns[name].values for name in self._slices()},
-        )
-
-    def _add(
-        self, trained: Trained, data: TrainingData, now: float, verdict: GateVerdict, *,
-        refitted: bool,
-    ) -> int:  # fmt: skip
-        """Keep a version (fitted again on all its data if it may serve) and write its record."""
-        model, version = self._spec, trained.version
-        if refitted and model.training.refit:
-            version = refit(trained, data, model, seed=self._prepared.seed)
-        self._models[version.number] = version
-        start = self._prepared.scenario.start_time
-        self.records.append(
-            VersionRecord(
-                version=version.number,
-                trigger=version.trigger,
-                trained_day=now / DAY,
-                train_from_day=(version.window.train_from - start) / DAY,
-                train_to_day=(
-                    (version.window.validation_to if version.refitted else version.window.train_to)
-                    - start
-                )
-                / DAY,
-                rows=version.rows,
-                positives=version.positives,
-                offline=dict(version.offline),
-                offline_champion=dict(version.offline_champion),
-                offline_baseline=dict(version.offline_baseline),
-                gate_passed=verdict.passed,
-                reasons=verdict.reasons,
-            )
-        )
-        return version.number
+    def _add(self, candidate: Candidate) -> int:
+        number = candidate.version.number
+        self._models[number] = candidate.version
+        self._last = max(self._last, number)
+        if number not in self._places:
+            self._places[number] = len(self.records)
+            self.records.append(candidate.record)
+        return number
 
     def _record(self, number: int) -> VersionRecord:
-        return self.records[number - 1]
+        return self.records[self._places[number]]
 
     def _amend(self, number: int, **changes: Any) -> None:
-        self.records[number - 1] = replace(self.records[number - 1], **changes)
+        self.records[self._places[number]] = replace(self._record(number), **changes)

@@ -11,7 +11,7 @@ import pytest
 from sandbox.errors import SandboxError
 from sandbox.model import CannotTrain, GateVerdict, TrainingData, plan_training
 from sandbox.record import RunRecord
-from sandbox.run import lifecycle as module
+from sandbox.run import training_job as module
 from sandbox.run.execution import VirtualRun
 from sandbox.run.lifecycle import Lifecycle
 from sandbox.run.log import DecisionLog
