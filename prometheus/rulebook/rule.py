@@ -48,7 +48,7 @@ def alert(
         "annotations": {
             "summary": summary,
             "runbook": f"docs/runbooks/{runbook}.md",
-            "runbook_url": f"http://localhost:3000/d/runbook-{runbook}",
+            "runbook_url": f"http://localhost:3000/d/runbook-{name}",
             "dashboard_url": DASHBOARD,
         },
     }

@@ -13,6 +13,8 @@ ROLES = ("generator", "worker", "monitor", "trainer")
 LAG_SECONDS, LAG_LEAST = 5, 200
 """Messages may wait as long as so many seconds bring, and always this many."""
 DEAD_SHARE = 0.01
+QUALITY = '"performance|estimate"'
+"""Kinds of the monitor's alerts that speak of the model; the others speak of the data."""
 LASTING = "10s"
 
 
@@ -65,11 +67,9 @@ def signal_recordings(windows: Windows) -> Iterator[Rule]:
         "sandbox:failed_trainings:increase",
         _rated("increase", "trainings_total", day, 'outcome=~"failed|refused"'),
     )
-    yield recording(
-        "sandbox:monitor_alert:max",
-        f"max by (kind, subject) (sandbox_alert_active{{{LIVE}}}) "
-        f"or on() {_none('kind', 'subject')}",
-    )
+    for name, kinds in (("drift", f"kind!~{QUALITY}"), ("quality", f"kind=~{QUALITY}")):
+        said = f"max by (kind, subject) (sandbox_alert_active{{{LIVE},{kinds}}})"
+        yield recording(f"sandbox:{name}_alert:max", f"{said} or on() {_none('kind', 'subject')}")
 
 
 def _roles_up() -> str:
@@ -133,13 +133,12 @@ def _labels_and_models(pulse: str) -> Iterator[Rule]:
         summary="No label but verdicts of reviews came for a simulated day.",
     )  # fmt: skip
     yield alert(
-        "DriftAlert",
-        'sandbox:monitor_alert:max{kind!~"none|performance|estimate"} > 0',
+        "DriftAlert", "sandbox:drift_alert:max > 0",
         severity="ticket", runbook="drift",
         summary="Monitor {{ $labels.kind }} of {{ $labels.subject }} raised an alert.",
     )  # fmt: skip
     yield alert(
-        "QualityAlert", 'sandbox:monitor_alert:max{kind=~"performance|estimate"} > 0',
+        "QualityAlert", "sandbox:quality_alert:max > 0",
         severity="page", runbook="quality",
         summary="Quality has dropped: {{ $labels.kind }} of {{ $labels.subject }}.",
     )  # fmt: skip

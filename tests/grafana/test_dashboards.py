@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import time
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -16,11 +13,23 @@ from typing import Any
 import numpy as np
 import promql_parser
 import pytest
+from grafana_foundation_sdk.cog import plugins
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
 from ruamel.yaml import YAML
 
 from sandbox.adapters.remote_write import Line, write
 from sandbox.record import AlertRecord, RunRecord, VersionRecord
 from sandbox.report.prometheus import run_lines
+from tests.prometheus.conftest import (
+    known_series,
+    live_metrics,
+    load,
+    ranged,
+    rules,
+    selectors,
+    unknown,
+)
 
 DAYS = 30
 TRIAL = ("sandbox_stage_lag_events", "sandbox_worker_utilisation_ratio",
@@ -29,11 +38,13 @@ TRIAL = ("sandbox_stage_lag_events", "sandbox_worker_utilisation_ratio",
 
 @pytest.fixture(scope="module")
 def build(project: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("build", project / "grafana" / "build.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(project / "grafana")
+
+
+@pytest.fixture(scope="module")
+def live(build: ModuleType) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(build.files()["live.json"])
+    return found
 
 
 def panels(dashboard: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -46,7 +57,11 @@ def queries(dashboard: dict[str, Any]) -> list[str]:
 
 
 def filled(query: str) -> str:
-    return query.replace("$scenario", "fraud").replace("$design", "D").replace("$seed", "7")
+    chosen = {"$scenario": "fraud", "$design": "D", "$seed": "7", "$quality": "pr_auc",
+              "$__rate_interval": "8s"}  # fmt: skip
+    for variable, value in chosen.items():
+        query = query.replace(variable, value)
+    return query
 
 
 def a_run() -> RunRecord:
@@ -74,9 +89,17 @@ def a_run() -> RunRecord:
 def test_what_is_checked_in_is_what_the_code_builds(build: ModuleType, project: Path) -> None:
     folder = project / "grafana" / "dashboards"
     built = build.files()
-    assert {file.name for file in folder.iterdir()} == set(built)
+    assert {file.relative_to(folder).as_posix() for file in folder.rglob("*.json")} == set(built)
     for name, text in built.items():
         assert (folder / name).read_text() == text, "run: python grafana/build.py"
+
+
+def test_what_is_built_is_what_the_models_read(build: ModuleType) -> None:
+    """A key that the models do not know would be lost on the way."""
+    plugins.register_default_plugins()
+    for text in build.files().values():
+        again = JSONEncoder(sort_keys=True, indent=2).encode(Dashboard.from_json(json.loads(text)))
+        assert json.loads(again) == json.loads(text)
 
 
 def test_panels_do_not_overlap_and_have_numbers_of_their_own(build: ModuleType) -> None:
@@ -96,15 +119,69 @@ def test_panels_do_not_overlap_and_have_numbers_of_their_own(build: ModuleType) 
             cells |= mine
 
 
-def test_every_query_parses_and_names_metrics_that_are_sent(build: ModuleType) -> None:
-    sent = {line.name for line in run_lines(a_run(), 1e9)} | set(TRIAL)
+def test_every_panel_says_where_it_asks_and_every_query_has_a_letter(build: ModuleType) -> None:
     for text in build.files().values():
-        for query in queries(json.loads(text)):
-            promql_parser.parse(filled(query))
-            named = set(re.findall(r"sandbox_[a-z_]+", query))
-            assert named and named <= sent
+        for panel in panels(json.loads(text)):
+            assert panel["type"] == "text" or panel["datasource"]["uid"] == "prometheus"
+            targets = panel.get("targets", [])
+            assert panel["type"] == "text" or targets
+            letters = [target["refId"] for target in targets]
+            assert len(set(letters)) == len(letters) and all(letters)
+
+
+@pytest.mark.parametrize("name", ["run.json", "capacity.json"])
+def test_every_simulated_query_parses_and_names_what_is_sent(build: ModuleType, name: str) -> None:
+    sent = {line.name for line in run_lines(a_run(), 1e9)} | set(TRIAL)
+    for query in queries(json.loads(build.files()[name])):
+        named = {one.name for one in selectors(promql_parser.parse(filled(query)))}
+        assert named and named <= sent
     with pytest.raises(ValueError):
         promql_parser.parse("last_over_time(x[25h)")
+
+
+def test_every_live_query_parses_and_names_what_exists(live: dict[str, Any], project: Path) -> None:
+    known = known_series(project)
+    assert len(queries(live)) > 60
+    for query in queries(live):
+        assert unknown(filled(query), known) == [], query
+        for metric, labels in re.findall(r"(sandbox_\w+)(\{[^}]*\})?", query):
+            assert 'job!=""' in labels, f"{metric}: runs that were pushed would be counted too"
+
+
+def test_everything_that_is_measured_is_shown_or_alerted_on(
+    live: dict[str, Any], project: Path
+) -> None:
+    asked = [*queries(live), *(rule["expr"] for rule in rules(project))]
+    named = {one.name for query in asked for one in selectors(promql_parser.parse(filled(query)))}
+    assert {family(name) for name in live_metrics()} <= {family(str(name)) for name in named}
+
+
+def family(series: str) -> str:
+    return re.sub(r"_(bucket|sum|count)$", "", series)
+
+
+def test_links_lead_to_dashboards_that_exist(build: ModuleType, project: Path) -> None:
+    made = {name: json.loads(text) for name, text in build.files().items()}
+    known = {f"/d/{dashboard['uid']}" for dashboard in made.values()}
+    tags = {tag for dashboard in made.values() for tag in dashboard["tags"]}
+    alerts = {rule["alert"] for rule in rules(project) if "alert" in rule}
+    assert {f"/d/runbook-{alert}" for alert in alerts} <= known
+    linked = set()
+    for dashboard in made.values():
+        for link in dashboard["links"]:
+            assert link.get("url") in known or set(link["tags"]) & tags
+        for panel in dashboard["panels"]:
+            linked |= {link["url"] for link in panel.get("links", [])}
+            linked |= set(
+                re.findall(r"\]\((/d/[^)]+)\)", panel.get("options", {}).get("content", ""))
+            )
+    assert linked <= known
+    assert {f"/d/runbook-{alert}" for alert in alerts} <= linked
+    for name in ("live.json", "run.json", "capacity.json"):
+        assert [link["tags"] for link in made[name]["links"]] == [
+            ["ml-design-sandbox"],
+            ["runbook"],
+        ]
 
 
 def test_every_query_of_a_run_has_data(build: ModuleType, prometheus: str) -> None:
@@ -125,36 +202,17 @@ def test_every_query_of_a_trial_has_data(build: ModuleType, prometheus: str) -> 
         assert ranged(prometheus, filled(query), now - 300, now, 10), query
 
 
-def ranged(url: str, query: str, start: float, end: float, step: float) -> list[Any]:
-    asked = urllib.parse.urlencode({"query": query, "start": start, "end": end, "step": step})
-    with urllib.request.urlopen(f"{url}/api/v1/query_range?{asked}", timeout=10) as answer:
-        found: list[Any] = json.load(answer)["data"]["result"]
-    return found
-
-
-def test_compose_runs_nothing_as_root_and_listens_on_loopback(project: Path) -> None:
+def test_grafana_is_given_the_dashboards_and_looks_as_often_as_prometheus(project: Path) -> None:
     reader = YAML(typ="safe")
-    compose = reader.load((project / "docker-compose.yml").read_text())
-    pins = dict(
-        line.split("=") for line in (project / ".env").read_text().splitlines()
-        if "=" in line and not line.startswith("#")
-    )  # fmt: skip
-    for name, service in compose["services"].items():
-        image, _, version = service["image"].partition(":")
-        assert pins[version.strip("${}")] and "/" in image
-        assert not service["user"].startswith("0"), name
-        assert service["read_only"] and service["cap_drop"] == ["ALL"]
-        assert service["healthcheck"]["test"] and service["mem_limit"]
-        assert all(port.startswith("127.0.0.1:") for port in service["ports"])
-        for volume in service["volumes"]:
-            source = volume.split(":")[0]
-            assert (
-                (project / source).exists()
-                if source.startswith(".")
-                else (source in compose["volumes"])
-            )
-    provider = reader.load(
-        (project / "grafana" / "provisioning" / "dashboards" / "sandbox.yaml").read_text()
-    )
+    provisioning = project / "grafana" / "provisioning"
+    compose = reader.load((project / "docker-compose.yml").read_text())["services"]["grafana"]
+    provider = reader.load((provisioning / "dashboards" / "sandbox.yaml").read_text())
     path = provider["providers"][0]["options"]["path"]
-    assert f"./grafana/dashboards:{path}:ro" in compose["services"]["grafana"]["volumes"]
+    assert f"./grafana/dashboards:{path}:ro" in compose["volumes"]
+    home = compose["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert home == f"{path}/live.json"
+    source = reader.load((provisioning / "datasources" / "prometheus.yaml").read_text())
+    assert source["datasources"][0]["uid"] == "prometheus"
+    scraping = reader.load((project / "prometheus" / "prometheus.yml").read_text())
+    every = {job.get("scrape_interval") for job in scraping["scrape_configs"]} - {None}
+    assert every == {source["datasources"][0]["jsonData"]["timeInterval"]}

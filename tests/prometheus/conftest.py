@@ -72,7 +72,7 @@ def unknown(query: str, known: Mapping[str, set[str]]) -> list[str]:
             wrong.append(str(one.name))
         else:
             names = {matcher.name for matcher in one.matchers.matchers}
-            wrong += [f"{one.name}: {name}" for name in names - known[one.name]]
+            wrong += [f"{one.name}: {name}" for name in names - known[str(one.name)]]
     return wrong
 
 
@@ -103,7 +103,8 @@ def recorded(project: Path) -> dict[str, set[str]]:
         if "record" in rule:
             found.setdefault(rule["record"], set()).update(rule.get("labels", {}))
     more = {"sandbox:roles_up:count": {"job"}, "sandbox:lag:messages": {"stage"},
-            "sandbox:monitor_alert:max": {"kind", "subject"}}  # fmt: skip
+            "sandbox:drift_alert:max": {"kind", "subject"},
+            "sandbox:quality_alert:max": {"kind", "subject"}}  # fmt: skip
     return {name: labels | more.get(name, set()) for name, labels in found.items()}
 
 

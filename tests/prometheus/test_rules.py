@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import promql_parser
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from sandbox.cli.app import app
 from tests.prometheus.conftest import known_series, load, rules, sides, unknown
 
 ROOT = Path(__file__).parent.parent.parent
@@ -106,13 +110,62 @@ def test_every_alert_says_what_to_do() -> None:
         notes = rule["annotations"]
         assert rule["labels"]["severity"] in {"page", "ticket"}
         assert notes["summary"].endswith(".") and (ROOT / notes["runbook"]).is_file()
-        name = Path(notes["runbook"]).stem
-        assert notes["runbook_url"] == f"http://localhost:3000/d/runbook-{name}"
+        assert notes["runbook_url"] == f"http://localhost:3000/d/runbook-{rule['alert']}"
         text = (ROOT / notes["runbook"]).read_text()
         assert f"`{rule['alert']}`" in text
         assert [part for part in PARTS if f"\n## {part}\n" not in text] == []
         runbooks.add(ROOT / notes["runbook"])
     assert runbooks == set((ROOT / "docs" / "runbooks").glob("*.md"))
+
+
+def test_the_page_lists_every_alert() -> None:
+    page = (ROOT / "docs" / "live-dashboards.md").read_text()
+    listed = {}
+    for rule in rules(ROOT):
+        if "alert" in rule:
+            book = rule["annotations"]["runbook"].removeprefix("docs/")
+            severities = listed.setdefault((rule["alert"], book), [])
+            severities.append(rule["labels"]["severity"])
+    wanted = [
+        f"| `{alert}` | {' or '.join(dict.fromkeys(severities))} | [{Path(book).stem}]({book}) |"
+        for (alert, book), severities in listed.items()
+    ]
+    assert page.partition("\n## Alerts\n")[2].splitlines()[3:] == wanted
+
+
+def test_the_page_says_how_long_the_windows_are(build: ModuleType) -> None:
+    page = (ROOT / "docs" / "live-dashboards.md").read_text()
+    for place, pace in enumerate(build.Windows(1440.0).paces):
+        slow = build.Windows(60.0).paces[place]
+        row = next(line for line in page.splitlines() if line.startswith(f"| {pace.name} |"))
+        assert [cell.strip() for cell in row.split("|")[5:7]] == [
+            f"{shown(one.long)}, {shown(one.short)}" for one in (pace, slow)
+        ]
+
+
+def shown(seconds: int) -> str:
+    return f"{seconds} s" if seconds <= 60 else f"{seconds / 60:g} min"
+
+
+def test_commands_of_runbooks_are_understood() -> None:
+    """Each is parsed as it would be when typed, and not carried out."""
+    commands = set()
+    for file in (ROOT / "docs" / "runbooks").glob("*.md"):
+        commands |= set(re.findall(r"`sandbox ([^`]+)`", file.read_text()))
+    assert len(commands) > 10
+    for command in commands:
+        understood(shlex.split(command))
+    for wrong in (["threshold", "--blok", "off"], ["retrian"]):
+        with pytest.raises(typer.TyperException):
+            understood(wrong)
+
+
+def understood(words: list[str]) -> None:
+    command: Any = typer.main.get_command(app)
+    while hasattr(command, "resolve_command"):
+        context = command.context_class(command)
+        _, command, words = command.resolve_command(context, words)
+    command.make_context("test", list(words))
 
 
 def test_links_of_runbooks_lead_somewhere() -> None:
