@@ -94,9 +94,9 @@ def down_compose(*, volumes: bool = False, as_json: bool = False) -> None:
 
 @dataclass(frozen=True)
 class _Compose:
-    """``docker compose`` for this project's file."""
+    """``docker compose`` in the folder of this project's file, as if typed there."""
 
-    file: Path
+    folder: Path
     settings: Mapping[str, str]
     """Environment variables beside those of this process."""
     profiles: Sequence[str]
@@ -116,14 +116,14 @@ class _Compose:
                 hint=f"Run it in a clone of the project; {WITHOUT}",
             )  # fmt: skip
         _check_docker(where)
-        return cls(ours[0], settings, profiles)
+        return cls(ours[0].parent, settings, profiles)
 
     def run(self, *arguments: str, quiet: bool = False) -> subprocess.CompletedProcess[str]:
         """Run a command; unless quiet, its progress goes to standard error."""
         profiles = [f"--profile={name}" for name in self.profiles]
-        command = ["docker", "compose", f"--file={self.file}", *profiles, *arguments]
         return subprocess.run(
-            command, env={**self._environment, **self.settings}, text=True, check=False,
+            ["docker", "compose", *profiles, *arguments], cwd=self.folder, text=True, check=False,
+            env={**self._environment, **self.settings},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE if quiet else None,
         )  # fmt: skip
 

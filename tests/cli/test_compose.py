@@ -21,7 +21,7 @@ folder = pathlib.Path(__file__).parent
 words = sys.argv[1:]
 seen = {{name: os.environ[name] for name in os.environ if name in {watched!r}}}
 with open(folder / "calls", "a") as calls:
-    print(json.dumps([words, seen]), file=calls)
+    print(json.dumps([words, seen, os.getcwd()]), file=calls)
 for words_of, (code, out, error) in json.loads((folder / "answers").read_text()).items():
     if all(word in words for word in words_of.split()):
         print(out)
@@ -54,7 +54,8 @@ class Docker:
         self.answers[words] = (code, out, error)
         (self.folder / "answers").write_text(json.dumps(self.answers))
 
-    def calls(self) -> list[tuple[list[str], dict[str, str]]]:
+    def calls(self) -> list[tuple[list[str], dict[str, str], str]]:
+        """Return words, settings and folder of each call."""
         return [tuple(json.loads(x)) for x in (self.folder / "calls").read_text().splitlines()]
 
 
@@ -76,9 +77,9 @@ def test_up_hands_over_the_settings_and_prints_addresses(
     docker: Docker, capsys: pytest.CaptureFixture[str]
 ) -> None:
     up(workers=3)
-    words, seen = docker.calls()[-1]
-    assert words[0] == "compose" and words[-4:] == ["up", "--detach", "--build", "--wait"]
-    assert Path(words[1].removeprefix("--file=")).name == "docker-compose.yml"
+    words, seen, folder = docker.calls()[-1]
+    assert words == ["compose", "up", "--detach", "--build", "--wait"]
+    assert (Path(folder) / "docker-compose.yml").exists()
     scenarios = Path(seen.pop("SCENARIOS"))
     assert (scenarios / "fraud" / "scenario.yaml").exists()
     assert seen == {"SCENARIO": "fraud", "SPEED": "1440", "SEED": "7", "WORKERS": "3"}
@@ -95,7 +96,7 @@ def test_a_design_and_scenarios_of_ones_own_are_mounted(docker: Docker, tmp_path
     design = tmp_path / "better.yaml"
     shutil.copy(given / "design.yaml", design)
     up(design=design, scenarios=[mine], tools=True)
-    words, seen = docker.calls()[-1]
+    words, seen, _ = docker.calls()[-1]
     assert "--profile=tools" in words
     assert seen["SCENARIOS"] == str(mine)
     assert (seen["DESIGNS"], seen["DESIGN"]) == (str(tmp_path), "/designs/better.yaml")
@@ -191,7 +192,7 @@ def test_down_keeps_volumes_unless_asked(
     docker: Docker, volumes: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     down_compose(volumes=volumes, as_json=True)
-    words, _ = docker.calls()[-1]
+    words, _, _ = docker.calls()[-1]
     assert "--profile=tools" in words and "down" in words
     assert ("--volumes" in words) == volumes
     assert json.loads(capsys.readouterr().out) == {"down": True, "volumes_removed": volumes}

@@ -74,6 +74,7 @@ def engine() -> Iterator[Engine]:
         environment = {
             **os.environ, **_free_ports(), "DOCKER_HOST": f"unix://{folder}/docker.sock",
             "DOCKER_CONFIG": str(folder / "config"), "DOCKER_BUILDKIT": "1",
+            "COMPOSE_FILE": f"docker-compose.yml:{_index_secrets(folder)}",
         }  # fmt: skip
         with _Daemon(folder, cache / "engine"):
             one = Engine(environment)
@@ -165,7 +166,7 @@ class _Daemon:
 
 
 def _build_images(engine: Engine, folder: Path, cache: Path) -> None:
-    """Build what Compose would pull, then our own images, with this machine's package index."""
+    """Build what Compose would pull, then our own images."""
     versions = dict(
         line.split("=", 1)
         for line in (ROOT / ".env").read_text().splitlines()
@@ -179,10 +180,8 @@ def _build_images(engine: Engine, folder: Path, cache: Path) -> None:
     _must("mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies",
           f"-DoutputDirectory={context}/kafka/jars", timeout=300)  # fmt: skip
     engine.need("docker", "compose", f"--file={context}/docker-compose.yml",
-                f"--env-file={ROOT}/.env", "build", timeout=900)  # fmt: skip
-    secrets = _index_secrets(folder)
-    engine.need("docker", "compose", f"--file={ROOT}/docker-compose.yml", f"--file={secrets}",
-                "build", timeout=1200)  # fmt: skip
+                f"--env-file={ROOT}/.env", "build", timeout=1200)  # fmt: skip
+    engine.need("docker", "compose", "build", timeout=1800)
 
 
 def _import_base(engine: Engine, folder: Path, tag: str) -> None:
