@@ -222,16 +222,19 @@ class Monitor:
     def _close(self, end: float) -> None:
         refused, self._refused = self._refused, []
         del self._news.worked[end]
-        alerts = self._book.close(end, np.array(refused, dtype=np.int8))
-        for alert in alerts:
-            if (alert.day, alert.kind, alert.subject) not in self._news.said:
-                facts = {
-                    "alert": alert.kind, "subject": alert.subject, "day": float(alert.day),
-                    "value": float(alert.value), "threshold": float(alert.threshold),
-                }  # fmt: skip
-                self._tell("alert", alert.text, facts=facts)
+        alerts = [
+            alert
+            for alert in self._book.close(end, np.array(refused, dtype=np.int8))
+            if (alert.day, alert.kind, alert.subject) not in self._news.said
+        ]
         if end > self._journal.newest - FRESH:
             self._ask(end, alerts)
+        for alert in alerts:
+            facts = {
+                "alert": alert.kind, "subject": alert.subject, "day": float(alert.day),
+                "value": float(alert.value), "threshold": float(alert.threshold),
+            }  # fmt: skip
+            self._tell("alert", alert.text, facts=facts)
 
     def _ask(self, end: float, alerts: Sequence[AlertRecord]) -> None:
         """Ask for a training job where the design wants one after such an alert."""

@@ -90,7 +90,9 @@ class Progress:
         now = self._clock()
         for value in chunk.values:
             for id, time in self._times.read(value):
-                if id not in self._done[0] and id not in self._done[1]:
+                if id in self._done[0] or id in self._done[1]:
+                    self._decided_read = now
+                else:
                     self._open.setdefault(id, (time, now))
                 last = self._seen[chunk.place.partition]
                 self._seen[chunk.place.partition] = max(last, time)
@@ -105,7 +107,8 @@ class Progress:
 
     def look(self, everything: bool) -> None:
         """Move on; `everything` says that all messages of the log were read."""
-        self._give_up()
+        if everything:
+            self._give_up()
         first = min((time for time, _ in self._open.values()), default=np.inf)
         # A transaction may show in one partition a moment before it shows in another: what was
         # reached when all had been read the last time is safe.
