@@ -25,7 +25,7 @@ from sandbox.run.execution import VirtualRun
 from sandbox.run.setup import Prepared, prepare
 from sandbox.run.traffic import BLOCK, Traffic
 
-__all__ = ["PARTITIONS", "Case", "load_prepared"]
+__all__ = ["PARTITIONS", "POISON", "Case", "Message", "load_prepared"]
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 PARTITIONS = 6

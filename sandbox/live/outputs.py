@@ -58,6 +58,8 @@ class Outputs:
         batch = Batch.concat(events).select((*self._columns, "features"))
         if not len(batch):
             return
+        # Partitions come one after the other; the next stage had better see events in order.
+        batch = batch.sort("processing_time")
         place = partition_of(batch[key], self._topics.partitions)
         order = np.argsort(place, kind="stable")
         batch, place = batch.take(order), place[order]

@@ -73,9 +73,7 @@ class Seat:
         self._setting, self._snapshots, self._every = setting, snapshots, every
         self._schema, self._plan = prepared.scenario.event, prepared.plan
         self._lateness = prepared.design.pipeline.allowed_lateness
-        names = (self._schema.id, "event_time", "processing_time", *self._schema.columns)
-        label_names = (self._schema.id, key, "event_time", "label_time", "label")
-        self._intake = Intake(self._schema, names, label_names)
+        self._intake = self._new_intake()
         self._held: dict[Place, _Held] = {}
         self.gaps: list[Gap] = []
         """Found since somebody emptied the list."""
@@ -136,6 +134,11 @@ class Seat:
     def _count(self) -> None:
         self._setting.metrics.rebalances.labels(self.key).inc()
 
+    def _new_intake(self) -> Intake:
+        times = ("event_time", "processing_time")
+        labels = (self._schema.id, self.key, "event_time", "label_time", "label")
+        return Intake(self._schema, (self._schema.id, *times, *self._schema.columns), labels)
+
     def _fresh(self) -> PartitionState:
         return PartitionState(self._schema, self._plan, self.key, self._lateness)
 
@@ -150,9 +153,9 @@ class Seat:
         if start < min(kept, committed):
             self.gaps.append(Gap(place, start, min(kept, committed), unseen=False))
         replayed = 0
+        again = self._new_intake()  # of its own: what is no event was buried when it came first
         for chunk in log.between(place, max(start, kept), offset):
-            replayed += sum(len(events) for events, _ in _folded(state, self._intake, chunk))
-        self._intake.dead = []  # buried when they came first
+            replayed += sum(len(events) for events, _ in _folded(state, again, chunk))
         metrics = self._setting.metrics
         metrics.replayed.inc(replayed)
         metrics.restored.observe(time.perf_counter() - began)
