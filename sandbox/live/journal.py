@@ -84,7 +84,8 @@ class Journal:
     def now(self) -> float:
         """Time up to which the log is complete [s since day 0]; -inf before anything came."""
         held = min((first for first, _ in self._waiting), default=np.inf)
-        return min(self._progress.complete_to, float(np.nextafter(held, -np.inf))) - self._start
+        complete = min(self._progress.complete_to, float(np.nextafter(held, -np.inf)))
+        return float(complete - self._start)
 
     @property
     def newest(self) -> float:
