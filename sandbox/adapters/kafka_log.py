@@ -23,6 +23,8 @@ from sandbox.errors import SandboxError
 
 __all__ = ["KafkaLog", "wait_for_broker"]
 
+LOOK = 5.0
+"""How long the broker may take to say how far its log goes [s]."""
 FETCH_WAIT = 0.5
 """How long the broker may hold a request for messages back until there are some [s]."""
 _AGAIN = 0.5
@@ -100,7 +102,7 @@ class KafkaLog:
         if start >= stop:
             return
         stop = min(stop, self.ends([place])[place])
-        reader = KafkaReader(self._consumer(), {place: start})
+        reader = KafkaReader(self._address, self._consumer(), {place: start})
         deadline = time.monotonic() + PATIENCE
         try:
             while reader.position(place) < stop:
@@ -137,7 +139,8 @@ class KafkaLog:
             found = self._admin.describe_topics(list(topics))
         places = [Place(one["name"], n) for one in found for n in range(len(one["partitions"]))]
         begins = self.begins(places)
-        return KafkaReader(self._consumer(), {p: (start or {}).get(p, begins[p]) for p in places})
+        positions = {place: (start or {}).get(place, begins[place]) for place in places}
+        return KafkaReader(self._address, self._consumer(), positions)
 
     def member(
         self, group: str, topics: Sequence[str], name: str, came: Listener, went: Listener
@@ -174,8 +177,10 @@ class KafkaLog:
 class KafkaReader:
     """See `Reader`."""
 
-    def __init__(self, consumer: kafka.KafkaConsumer, positions: Mapping[Place, int]) -> None:
-        self._consumer = consumer
+    def __init__(
+        self, address: str, consumer: kafka.KafkaConsumer, positions: Mapping[Place, int]
+    ) -> None:
+        self._address, self._consumer = address, consumer
         self._places = {place: kafka.TopicPartition(*place) for place in positions}
         consumer.assign(list(self._places.values()))
         for place, offset in positions.items():
@@ -183,17 +188,20 @@ class KafkaReader:
 
     def poll(self, timeout: float, most: int = 10_000) -> list[Chunk]:
         """See `Reader.poll`."""
-        found = self._consumer.poll(timeout_ms=round(timeout * 1000), max_records=most)
+        with _told(self._address):
+            found = self._consumer.poll(timeout_ms=round(timeout * 1000), max_records=most)
         return [chunk_of(at, records) for at, records in found.items()]
 
     def position(self, place: Place) -> int:
         """Return the offset from which it goes on."""
-        return int(self._consumer.position(self._places[place]))
+        with _told(self._address):
+            return int(self._consumer.position(self._places[place]))
 
     def lag(self) -> int:
         """See `Reader.lag`."""
-        ends = self._consumer.end_offsets(list(self._places.values()))
-        return sum(max(end - int(self._consumer.position(at)), 0) for at, end in ends.items())
+        with _told(self._address):
+            ends = self._consumer.end_offsets(list(self._places.values()), round(LOOK * 1000))
+            return sum(max(end - int(self._consumer.position(at)), 0) for at, end in ends.items())
 
     def close(self) -> None:
         """See `Reader.close`."""

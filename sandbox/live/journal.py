@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sandbox.adapters.event_log import Chunk
 from sandbox.batch import Batch
+from sandbox.errors import SandboxError
 from sandbox.live.dead_letters import poisoned
 from sandbox.live.frames import NotAFrame, read_frame
 from sandbox.live.progress import EventTimes, Progress
@@ -120,11 +121,17 @@ class Journal:
         return self.log.rows_between(self._start, np.inf)
 
     def poll(self, patience: float) -> bool:
-        """Read what there is, waiting up to `patience` [s], and tell whether anything came."""
-        chunks = self._reader.poll(patience)
-        for chunk in chunks:
-            self._take(chunk)
-        self._progress.look(self._reader.lag() == 0)
+        """Read what there is, waiting up to `patience` [s], and tell whether anything came.
+
+        While the log does not answer, nothing comes.
+        """
+        try:
+            chunks = self._reader.poll(patience)
+            for chunk in chunks:
+                self._take(chunk)
+            self._progress.look(self._reader.lag() == 0)
+        except SandboxError:
+            return False
         self._release()
         if self._to_work:
             self.work(())
