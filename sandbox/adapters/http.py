@@ -243,7 +243,9 @@ def _refusal(base: str, status: int, said: bytes) -> SandboxError:
     try:
         why = str(json.loads(said)["error"])
     except (ValueError, KeyError, TypeError):
-        return _no_sandbox(base)
+        if status != 503:
+            return _no_sandbox(base)
+        why = said.decode("utf-8", "replace").strip()
     return UsageError(why) if status == 400 else SandboxError(why, where=base)
 
 

@@ -115,13 +115,16 @@ class _News:
 
     def __init__(self) -> None:
         self._next = 0
+        self._last: list[Mapping[str, Any]] = []
 
     def of(self, status: Status) -> list[str]:
         """Return what has happened since the last time, a line each."""
         new = [one for one in status.get("happenings", ()) if one["offset"] >= self._next]
         if new:
             self._next = new[-1]["offset"] + 1
-        return [_told(one) for one in _worth(new)]
+        found = _worth([*self._last, *new])[len(self._last) :]
+        self._last = found[-1:] or self._last
+        return [_told(one) for one in found]
 
 
 def _worth(happenings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -72,14 +72,14 @@ class Office:
     @property
     def now(self) -> float:
         """Simulated time [s since day 0]."""
-        return max(self.journal.newest, 0.0)
+        return float(max(self.journal.newest, 0.0))
 
     def train(self, reason: str, who: str = "", spec: ModelSpec | None = None) -> None:
         """Begin a training job; with `spec`, train like this from now on."""
         if spec is not None:
             self.lifecycle.use(spec)
         first = not self.lifecycle.champion
-        now = 0.0 if first else max(self.journal.now, 0.0)
+        now = 0.0 if first else float(max(self.journal.now, 0.0))
         by_hand = self.setting.prepared.design.retraining.promotion == "by_hand"
         job = self.lifecycle.job(now, reason, keep=by_hand, first=first)
         self.job = Job(self.workshop.train(job), now, reason, who)
