@@ -14,12 +14,15 @@ from prometheus_client import (
 )
 
 from sandbox.live.array_histogram import ArrayHistogram
+from sandbox.pipeline.schema import REASONS
 
-__all__ = ["LiveMetrics"]
+__all__ = ["NOT_AN_EVENT", "LiveMetrics"]
 
 BATCH = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 DECISION = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 DELAY = tuple(3600.0 * h for h in (1, 6, 24, 48, 96, 168, 336, 720, 1440))
+NOT_AN_EVENT = "not_an_event"
+"""Reason of a message that could not be read, beside those of the schema check."""
 SCORE = tuple(tenth / 20 for tenth in range(1, 21))
 
 
@@ -41,6 +44,7 @@ class LiveMetrics:
         self._work()
         self._monitors()
         self._models()
+        self._begin_at_zero()
 
     def _world(self) -> None:
         self.events_sent = self._counter("events_sent", "Events put into the log.")
@@ -133,6 +137,15 @@ class LiveMetrics:
         self.offline = self._gauge(
             "offline_quality_ratio", "Gate metric on the validation slice.", "who"
         )
+
+    def _begin_at_zero(self) -> None:
+        """Show what alerts ask for before it first happens: a rise from nothing is none."""
+        for outcome in ("committed", "failed", "fenced"):
+            self.transactions.labels(outcome)
+        for outcome in ("passed", "failed", "refused"):
+            self.trainings.labels(outcome)
+        for reason in (*REASONS[1:], NOT_AN_EVENT):
+            self.dead_letters.labels(reason)
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(f"sandbox_{name}", about, labels, registry=self.registry)

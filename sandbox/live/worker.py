@@ -18,6 +18,7 @@ from sandbox.batch import Batch
 from sandbox.errors import SandboxError
 from sandbox.live.following import Following
 from sandbox.live.messages import Happening, encode
+from sandbox.live.metrics import NOT_AN_EVENT
 from sandbox.live.outputs import Decided, Message, Outputs
 from sandbox.live.role import Setting
 from sandbox.live.seat import Gap, Seat, Work
@@ -208,7 +209,7 @@ class Worker:
                 metrics.shadow_gap.set(float(np.nanmean(gap)))
         for work in works:
             if work.poison:
-                metrics.dead_letters.labels("not_an_event").inc(len(work.poison))
+                metrics.dead_letters.labels(NOT_AN_EVENT).inc(len(work.poison))
             for _, dead in work.refused:
                 for code, count in enumerate(np.bincount(dead["reason"])):
                     if count:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from sandbox.cli.app import app
+from sandbox.live.metrics import LiveMetrics
 from tests.prometheus.conftest import known_series, load, rules, sides, unknown
 
 ROOT = Path(__file__).parent.parent.parent
@@ -87,6 +88,18 @@ def test_every_expression_parses_and_names_what_exists() -> None:
         assert unknown(rule["expr"], known) == [], rule
     assert unknown('sum(sandbox_lots{job!=""})', known) == ["sandbox_lots"]
     assert unknown('sandbox_knob_value{nob="x"}', known) == ["sandbox_knob_value: nob"]
+
+
+def test_what_may_happen_but_once_is_counted_from_zero() -> None:
+    """A series that begins at 1 has not risen, as Prometheus sees it."""
+    fresh = LiveMetrics("s", "d").registry
+    for rule in rules(ROOT):
+        for metric, outcomes in re.findall(r'(\w+_total)\{[^}]*outcome=~?"([^"]+)"', rule["expr"]):
+            for outcome in outcomes.split("|"):
+                assert fresh.get_sample_value(metric, {"outcome": outcome}) == 0
+    assert fresh.get_sample_value("sandbox_trainings_total", {"outcome": "failed"}) == 0
+    assert fresh.get_sample_value("sandbox_dead_letters_total", {"reason": "null"}) == 0
+    assert fresh.get_sample_value("sandbox_lost_messages_total") == 0
 
 
 def test_what_was_pushed_by_simulated_runs_is_left_out() -> None:
