@@ -73,3 +73,18 @@ def test_labels_are_known_once_they_have_come() -> None:
     assert log.known_label(every, 5.0, 0.0).tolist() == [1.0, 0.0, 0.0]
     assert log.known_label(every, 4.9, 0.0).tolist() == [0.0, 0.0, 0.0]
     assert np.isnan(log.known_label(every, 5.0, None)).tolist() == [False, True, True]
+
+
+@given(st.integers(0, 300), st.integers(0, 300), st.integers(0, 50))
+def test_a_log_that_forgot_holds_the_rest_and_grows_on(rows: int, gone: int, more: int) -> None:
+    gone = min(gone, rows)
+    log = DecisionLog({"event_id": np.int64}, 2, 16)
+    times = [float(t) for t in range(rows + more)]
+    features = np.arange(2 * len(times), dtype=np.float32).reshape(-1, 2)
+    log.log(rows_of(log, times[:rows]), features[:rows])
+    log.forget(gone)
+    later = rows_of(log, times[rows:])
+    log.log(later, features[rows:])
+    assert log.column("processing_time").tolist() == times[gone:]
+    assert np.array_equal(log.features, features[gone:])
+    assert log.column("event_id").tolist() == [*range(gone, rows), *range(more)]

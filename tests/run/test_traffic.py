@@ -104,6 +104,41 @@ def test_a_load_spike_brings_events_but_is_no_part_of_the_calm_rate(ready: Ready
     np.testing.assert_array_equal(rates[0], rates[1])
 
 
+def test_other_incidents_act_from_the_next_block_on(ready: Ready) -> None:
+    spike = StackFault.model_validate({"kind": "load_spike", "factor": 5, "at": 0})
+    late = DataFault.model_validate({"kind": "late", "delay": "1h", "at": 0})
+    drift = ready(incidents=("no-train@0",)).incidents
+    incidents = {
+        "spike": Incident(story="", stack=spike), "late": Incident(story="", fault=late), **drift,
+    }  # fmt: skip
+    prepared = replace(ready(), incidents={})
+    turned, calm = Traffic(prepared), [b.truth for b in blocks(prepared)]
+    first = turned.block(0)
+    turned.turn(incidents)
+    second = turned.block(1)
+    assert same(first.truth, calm[0]) and len(second.truth) > 3 * len(calm[1])
+    assert turned.knobs(2 * DAY)["by_road"] == 0.5 and turned.knobs(-1.0)["by_road"] == 0.0
+    held = len(second.truth) - len(second.observed)
+    assert held > 5
+    turned.turn({})
+    third = turned.block(2)
+    # The world is as if nothing had been; what was on its way still arrives.
+    assert len(third.observed) == len(third.truth) + held
+    assert np.array_equal(third.truth["event_time"], calm[2]["event_time"])
+    assert turned.knobs(2 * DAY)["by_road"] == 0.0
+
+
+def test_incidents_that_do_not_fit_change_nothing(ready: Ready) -> None:
+    prepared = replace(ready(), incidents={})
+    wrong = DataFault(kind="nulls", field="colour", at=0.0)
+    spike = StackFault.model_validate({"kind": "load_spike", "factor": 5, "at": 0})
+    incidents = {"a": Incident(story="", stack=spike), "b": Incident(story="", fault=wrong)}
+    traffic = Traffic(prepared)
+    with pytest.raises(UsageError, match="unknown column"):
+        traffic.turn(incidents)
+    assert same(traffic.block(0).truth, blocks(prepared)[0].truth)
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [

@@ -226,3 +226,28 @@ def test_a_wrong_fault_is_a_users_mistake(incident: Incident, message: str) -> N
     with pytest.raises(UsageError) as caught:
         DataFaultEngine({"x": incident}, SCHEMA, START)
     assert caught.value.line() == message
+
+
+def test_turned_faults_go_on_where_they_were() -> None:
+    stale, late = fault("stale", field="amount"), fault("late", delay="1h")
+    engine = DataFaultEngine({"stale": stale, "late": late}, SCHEMA, START)
+    first = engine.apply(block(0), START, START + BLOCK, np.random.default_rng(0))
+    held = engine.held
+    assert held > 5
+    engine.turn({"stale": stale})
+    later = engine.apply(block(1), START + BLOCK, START + 2 * BLOCK, np.random.default_rng(1))
+    assert len(first) + len(later) == 400 and engine.held == 0
+    # Stale from the first event on: there never was a value to repeat.
+    assert np.isnan(later["amount"]).all()
+    engine.turn({})
+    after = engine.apply(block(2), START + 2 * BLOCK, START + 3 * BLOCK, np.random.default_rng(2))
+    assert np.array_equal(after["amount"], block(2)["amount"])
+
+
+def test_a_turned_stale_field_repeats_the_value_before() -> None:
+    stale = fault("stale", field="amount", at=BLOCK)
+    engine = DataFaultEngine({"stale": stale}, SCHEMA, START)
+    first = engine.apply(block(0), START, START + BLOCK, np.random.default_rng(0))
+    engine.turn({"stale": stale, "other": fault("duplicates", share=0.0)})
+    second = engine.apply(block(1), START + BLOCK, START + 2 * BLOCK, np.random.default_rng(1))
+    assert (second["amount"] == first["amount"][-1]).all()
