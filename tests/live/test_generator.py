@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 
 from sandbox.batch import Batch
 from sandbox.live import generator as live_generator
+from sandbox.live.frames import frame_of
 from sandbox.live.generator import Generator
 from sandbox.live.journal import REVIEWED
+from sandbox.live.outside import Outside
+from sandbox.live.switchboard import Switchboard
 from sandbox.pipeline.decide import ALLOW, BLOCK, REVIEW
 from sandbox.run.setup import DAY
 from sandbox.run.traffic import BLOCK as BLOCK_TIME
@@ -221,6 +224,22 @@ def test_a_generator_that_dies_is_followed_by_one_that_goes_on(
     begun = [one.facts["incident"] for one in village.happenings("incident")]
     assert len(begun) == len(set(begun)) == (0 if when < 0 else 2)
     assert len(village.happenings("command")) == len(begun)
+
+
+def test_truth_that_was_sent_before_its_events_is_not_sent_again(village: Village) -> None:
+    first = Generator(village.setting("first"))
+    live_for(village, 0.5, first)
+    told = village.frames(village.topics.truth)
+    outside = Outside(village.prepared, Switchboard(village.prepared))
+    while True:
+        ahead = outside.advance()
+        outside.take(np.inf)
+        if ahead["parcel_id"][0] > told["parcel_id"].max():
+            break
+    village.post(village.topics.truth, frame_of(ahead))
+    live_for(village, 2.0, Generator(village.setting("second")))
+    assert (np.diff(village.frames(village.topics.truth)["parcel_id"]) == 1).all()
+    assert is_once_and_whole(village)
 
 
 def test_a_world_that_goes_on_is_the_one_that_never_died(root: Path, tmp_path: Path) -> None:

@@ -85,8 +85,7 @@ def test_rows_wait_for_the_first_event_without_a_decision(village: Village) -> N
     journal, sent = Journal(village.setting("j"), oracle=False), events(village, 1, 2, 3, 4, 5)
     assert journal.now == journal.newest == -np.inf and journal.closed(0.0) == []
     send(village, sent)
-    decide(village, sent.take(np.array([4, 2])), ruled(ALLOW, ALLOW), 2)
-    decide(village, sent.take(np.array([0])), ruled(ALLOW), 0)
+    decide(village, sent.take(np.array([4, 0, 2])), ruled(ALLOW, ALLOW, ALLOW), 2)
     read(journal)
     assert column(journal, "parcel_id") == [0]
     assert journal.backlog == 2 and journal.undecided == 2
