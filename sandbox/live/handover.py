@@ -40,6 +40,8 @@ class Handover:
     """When which version became champion last."""
     trained: float = 0.0
     """When the last training job was asked for."""
+    lost: str = ""
+    """What the training job was for that was under way when the former trainer died."""
     explored: list[tuple[float, float]] = field(default_factory=list)
     """From when on which share of would-be blocked events was let through."""
 
@@ -84,8 +86,11 @@ class Handover:
         match one.facts:
             case {"promoted": int(number), "at": float(at)}:
                 self.promoted = at, number
-            case {"training": str(), "at": float(at)}:
-                self.trained = max(self.trained, at)
+                self.lost = self.lost if "way" in one.facts else ""
+            case {"training": str(reason), "at": float(at)}:
+                self.trained, self.lost = max(self.trained, at), reason
+            case {"trigger": str()}:
+                self.lost = ""
             case {"explore": float(share), "at": float(at)}:
                 self.explored.append((at, share))
 

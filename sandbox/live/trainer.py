@@ -93,8 +93,9 @@ class Trainer:
 
     def why_not(self) -> str:
         """Say what it waits for; empty when it is ready."""
-        if self._handover is None and (self.lifecycle.champion or self._failed):
-            return self._failed or self._office.failed
+        failed = self._failed or self._office.failed or self._office.workshop.failed
+        if failed or (self._handover is None and self.lifecycle.champion):
+            return failed
         if self._office.job is not None:
             return "trains the first model"
         history = self._setting.prepared.scenario.history
@@ -120,6 +121,9 @@ class Trainer:
         start = {office.place(topic): found.commands_read}
         self._commands = self._setting.log.reader([topic], start)
         self._handover = None
+        if found.lost:
+            what = f"the training job ({found.lost}) was lost with the former trainer"
+            office.tell("training", what, ok=False, facts={"trigger": found.lost})
         state = found.state
         if state is None:
             return

@@ -54,6 +54,8 @@ class Workshop:
         self._registry = registry
         self._pool = ThreadPoolExecutor(1, "workshop")
         self._closing = threading.Event()
+        self.failed = ""
+        """Why the registry is asked again and again; empty where it answers."""
 
     def do(self, work: Callable[[], _Result]) -> Task[_Result]:
         """Have something done; a registry that does not answer is asked until it does."""
@@ -95,8 +97,11 @@ class Workshop:
     def _insist(self, work: Callable[[], _Result]) -> _Result:
         while True:
             try:
-                return work()
-            except SandboxError:
+                done = work()
+                self.failed = ""
+                return done
+            except SandboxError as error:
+                self.failed = error.line()
                 if self._closing.wait(REST):
                     raise
 

@@ -13,13 +13,14 @@ import pytest
 from sandbox.errors import SandboxError
 from sandbox.live import trainer as module
 from sandbox.live.generator import Generator
-from sandbox.live.messages import Happening, ServingState
+from sandbox.live.messages import Command, Happening, ServingState, encode
 from sandbox.live.trainer import Trainer
 from sandbox.live.worker import Worker
 from sandbox.live.workshop import RECORD, record_from
 from sandbox.model import version_from_files
 from sandbox.pipeline.decide import BLOCK
 from sandbox.run.setup import DAY, Prepared
+from sandbox.run.training_job import TrainingJob
 from tests.live.village import Shelf, Village, small, until
 
 GATE = "gate: {metric: pr_auc, not_worse_by: 1, min_positives: 1, calibration: false}"
@@ -149,14 +150,8 @@ def test_the_first_champion(lives: Lives) -> None:
     said = life.village.happenings("promotion")[-1]
     assert said.facts["promoted"] == 1
     assert said.facts["offline"]["pr_auc"] > 0.05
-
-
-def test_the_first_champion_learns_from_the_history_alone(lives: Lives) -> None:
-    life = lives().begin()
-    start = life.village.prepared.scenario.start_time
-    version = life.trainer.lifecycle.model(1)
-    assert version.window.validation_to <= start
-    assert version.trained_at == start
+    start = life.village.prepared.scenario.start_time  # it learns from the history alone
+    assert version.window.validation_to <= start == version.trained_at
 
 
 def test_retrain_promote_roll_back(lives: Lives) -> None:
@@ -276,8 +271,6 @@ def test_training_on_schedule(lives: Lives) -> None:
 
 
 def test_what_nobody_asked_for_waits_for_the_cooldown(lives: Lives) -> None:
-    from sandbox.live.messages import Command, encode
-
     life = lives("retraining.cooldown=30d").begin()
     by_itself = Command("m1", "monitor", "retrain", {"reason": "on psi"})
     life.village.post(life.village.topics.control, encode(by_itself))
@@ -305,6 +298,18 @@ def test_who_takes_over_goes_on(lives: Lives) -> None:
     assert life.do("rollback").ok
     assert life.serving.champion == 1
     assert life.retrain().facts["version"] == 4
+
+
+def test_a_job_that_died_with_its_trainer_is_told(lives: Lives) -> None:
+    life = lives().begin()
+    life.village.tell("training", "v2 is being trained", training="by hand", at=1.0)
+    life.again()
+    said = life.village.happenings("training")[-1]
+    assert (said.ok, said.what) == (
+        False, "the training job (by hand) was lost with the former trainer",
+    )  # fmt: skip
+    life.again()
+    assert life.village.happenings("training")[-1] == said
 
 
 def test_what_the_registry_heard_first_is_finished(lives: Lives) -> None:
@@ -367,8 +372,6 @@ def test_a_promotion_that_blocks_good_customers_is_taken_back(lives: Lives) -> N
 def test_commands_are_answered_while_a_model_is_trained(
     lives: Lives, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sandbox.run.training_job import TrainingJob
-
     life = lives().begin()
     run = TrainingJob.run
 
