@@ -47,7 +47,7 @@ def story() -> list[Cell]:
                saved),
         number("Alerts firing", "Of Prometheus; see the last row.", "short", firing, bad_from=1),
     ]  # fmt: skip
-    widths = (6, 3, 3, 4, 3, 3, 2)
+    widths = (5, 3, 3, 4, 3, 3, 3)
     return [Cell(one, width, 4) for one, width in zip(numbers, widths, strict=True)]
 
 
