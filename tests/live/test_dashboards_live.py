@@ -141,7 +141,15 @@ def started(stack: ExitStack, command: list[str], log: Path) -> None:
     """Start a process that ends with the stack."""
     out = stack.enter_context(log.open("wb"))
     process = stack.enter_context(subprocess.Popen(command, stdout=out, stderr=out))
-    stack.callback(process.terminate)
+    stack.callback(ended, process)
+
+
+def ended(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def live_through(at: str) -> None:
