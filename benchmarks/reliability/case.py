@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from sandbox.model import ModelVersion
 from sandbox.pipeline.codec import EventCodec
 from sandbox.run.execution import VirtualRun
 from sandbox.run.setup import Prepared, prepare
-from sandbox.run.traffic import BLOCK, Traffic
+from sandbox.run.traffic import BLOCK, Block, Traffic
 
 __all__ = ["PARTITIONS", "POISON", "Case", "Message", "load_prepared"]
 
@@ -97,17 +97,20 @@ class Case:
         writer.send(Place(self.topics.serving, 0), encode(ServingState(champion=1)))
         writer.close()
 
+    def blocks(self) -> Iterator[Block]:
+        """Yield what happens from day 0 on, without end."""
+        traffic = Traffic(self.prepared)
+        for index in count():
+            yield traffic.block(index)
+
     def streams(self) -> Iterator[tuple[list[Message], Ids]]:
         """Yield messages in order of time without end, with the ids of the events among them.
 
         Events go one by one as JSON, labels as frames into the stages that need them, when due.
         """
-        index = 0
         labels: list[Batch] = []
         rng = np.random.default_rng(self.prepared.seed)
-        while True:
-            block = self._traffic.block(index)
-            index += 1
+        for block in self.blocks():
             labels.append(_known(block.truth))
             now = self.prepared.scenario.start_time + block.start
             first = self._labels(labels, now, now + BLOCK)
@@ -132,10 +135,6 @@ class Case:
         twice = [messages[at] for at in rng.integers(0, len(messages), len(messages) // 20)]
         poison = [(places[at], value) for at, value in enumerate(POISON[: len(places)])]
         return messages + twice + poison
-
-    @cached_property
-    def _traffic(self) -> Traffic:
-        return Traffic(self.prepared)
 
     def _labels(self, labels: list[Batch], start: float, end: float) -> list[Message]:
         known = Batch.concat(labels)

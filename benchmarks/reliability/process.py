@@ -10,6 +10,7 @@ import json
 import signal
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from sandbox.adapters.kafka_log import KafkaLog, wait_for_broker
 from sandbox.live.worker import Worker
 
 SNAPSHOT_EVERY = 2.0
+COMMIT_EVERY = 0.5
 
 
 class SeparateLog(KafkaLog):
@@ -32,10 +34,10 @@ class SeparateLog(KafkaLog):
 
 
 class SeparateTransactor:
-    """Writes outputs at once; commits offsets when they are out."""
+    """Writes outputs at once; commits offsets once in a while, as automatic commits do."""
 
     def __init__(self, log: KafkaLog) -> None:
-        self._writer = log.writer()
+        self._writer, self._committed = log.writer(), time.monotonic()
 
     def begin(self) -> None:
         """Nothing begins."""
@@ -45,8 +47,11 @@ class SeparateTransactor:
         self._writer.send(place, value)
 
     def commit(self, progress: Mapping[Member, Offsets]) -> None:
-        """Wait for the outputs, then commit the offsets."""
+        """Wait for the outputs, then commit the offsets where it is time."""
         self._writer.flush()
+        if time.monotonic() - self._committed < COMMIT_EVERY:
+            return
+        self._committed = time.monotonic()
         for member, offsets in progress.items():
             member._consumer.commit({  # type: ignore[attr-defined]
                 kafka.TopicPartition(*place): kafka.structs.OffsetAndMetadata(offset, "", -1)

@@ -7,12 +7,19 @@ import socket
 
 from sandbox.errors import SandboxError, UsageError
 
-__all__ = ["PATIENCE", "SESSION", "knock", "not_answering", "quiet_client"]
+__all__ = ["CLIENT", "PATIENCE", "SESSION", "knock", "not_answering", "quiet_client"]
 
 PATIENCE = 30.0
 """For a broker to answer [s]."""
 SESSION = 6.0
 """After which a silent member of a group is given up [s]; a broker allows no less by default."""
+CLIENT = {
+    "bootstrap_timeout_ms": round(PATIENCE * 1000),
+    # The default waits up to 30 s before it tries a broker again that was away.
+    "reconnect_backoff_ms": 50,
+    "reconnect_backoff_max_ms": 1000,
+}
+"""What every client is told."""
 _KNOCK = 5.0
 _WHERE = "--kafka"
 

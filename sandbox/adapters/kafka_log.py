@@ -16,7 +16,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from sandbox.adapters.event_log import Chunk, Listener, Offsets, Place, Reader, Transactor
-from sandbox.adapters.kafka_link import PATIENCE, knock, not_answering, quiet_client
+from sandbox.adapters.kafka_link import CLIENT, PATIENCE, knock, not_answering, quiet_client
 from sandbox.adapters.kafka_member import KafkaMember, chunk_of
 from sandbox.adapters.kafka_send import KafkaTransactor, KafkaWriter
 from sandbox.errors import SandboxError
@@ -57,7 +57,8 @@ class KafkaLog:
         knock(address)
         with _told(address):
             self._admin = KafkaAdminClient(
-                bootstrap_servers=address, bootstrap_timeout_ms=round(PATIENCE * 1000)
+                bootstrap_servers=address,
+                **CLIENT,
             )
 
     def create(self, topics: Mapping[str, int]) -> None:
@@ -159,7 +160,7 @@ class KafkaLog:
                 bootstrap_servers=self._address, group_id=None, enable_auto_commit=False,
                 isolation_level="read_committed", auto_offset_reset="earliest",
                 fetch_max_wait_ms=round(FETCH_WAIT * 1000), metrics_enabled=False,
-                bootstrap_timeout_ms=round(PATIENCE * 1000),
+                **CLIENT,
             )  # fmt: skip
 
     def _ask(

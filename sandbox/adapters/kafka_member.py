@@ -15,7 +15,7 @@ from kafka.coordinator.base import MemberState
 from kafka.errors import FencedInstanceIdError, KafkaError
 
 from sandbox.adapters.event_log import Chunk, Fenced, Listener, Place
-from sandbox.adapters.kafka_link import PATIENCE, SESSION, not_answering
+from sandbox.adapters.kafka_link import CLIENT, PATIENCE, SESSION, not_answering
 
 __all__ = ["KafkaMember", "chunk_of"]
 
@@ -55,7 +55,7 @@ class KafkaMember:
             heartbeat_interval_ms=round(SESSION * 1000 / 4),
             max_poll_interval_ms=round(_LONGEST_ROUND * 1000),
             fetch_max_wait_ms=round(_FETCH_WAIT * 1000), metrics_enabled=False,
-            bootstrap_timeout_ms=round(PATIENCE * 1000),
+            **CLIENT,
         )  # fmt: skip
         self._consumer.subscribe(list(topics), listener=_Listener(self._news))
         self._thread = threading.Thread(target=self._work, name=f"{group} {name}", daemon=True)
@@ -121,6 +121,15 @@ class KafkaMember:
 
     def _stable(self) -> bool:
         return self._consumer.group_metadata().state is MemberState.STABLE
+
+    def replaced(self) -> bool:
+        """Ask the group whether another process has this name; True where it does not answer."""
+        try:
+            members = self._admin.describe_groups([self._group])[self._group]["members"]
+        except KafkaError:
+            return True
+        ours = [one for one in members if one["group_instance_id"] == self._name]
+        return any(one["member_id"] != self._claim.member_id for one in ours)
 
     def seek(self, place: Place, offset: int) -> None:
         """See `Member.seek`."""

@@ -23,7 +23,7 @@ from kafka.errors import (
 )
 
 from sandbox.adapters.event_log import Fenced, Member, Offsets, Place
-from sandbox.adapters.kafka_link import PATIENCE, not_answering
+from sandbox.adapters.kafka_link import CLIENT, PATIENCE, not_answering
 from sandbox.adapters.kafka_member import KafkaMember
 from sandbox.errors import SandboxError
 
@@ -36,8 +36,7 @@ _BATCH = 1 << 18
 _AGAIN = 0.005
 """Wait before a request is repeated, mostly since the last transaction is not closed yet [s]."""
 _REPLACED = (FencedInstanceIdError, InvalidProducerEpochError, ProducerFencedError)
-"""Somebody has this name now. After a transaction that took too long the broker says so too: who
-cannot tell the two apart must end, and be started again by whoever keeps it alive."""
+"""Somebody has this name now, or a transaction took too long: the group knows which."""
 _TAKEN_OVER = (
     *_REPLACED, CommitFailedError, IllegalGenerationError, RebalanceInProgressError,
     TransactionAbortedError, UnknownMemberIdError,
@@ -52,7 +51,7 @@ class KafkaWriter:
         self._producer = kafka.KafkaProducer(
             bootstrap_servers=address, acks="all", linger_ms=2, batch_size=_BATCH,
             max_request_size=_LARGEST, compression_type=compression, metrics_enabled=False,
-            max_block_ms=round(PATIENCE * 1000), bootstrap_timeout_ms=round(PATIENCE * 1000),
+            max_block_ms=round(PATIENCE * 1000), **CLIENT,
         )  # fmt: skip
         self._failed: Exception | None = None
 
@@ -93,7 +92,7 @@ class KafkaTransactor:
             transaction_timeout_ms=round(TRANSACTION * 1000), max_request_size=_LARGEST,
             compression_type=compression, retry_backoff_ms=round(_AGAIN * 1000),
             max_block_ms=round(PATIENCE * 1000), metrics_enabled=False,
-            bootstrap_timeout_ms=round(PATIENCE * 1000),
+            **CLIENT,
         )  # fmt: skip
         self._open = False
         self._do(self._producer.init_transactions)
@@ -114,6 +113,14 @@ class KafkaTransactor:
 
     def commit(self, progress: Mapping[Member, Offsets]) -> None:
         """See `Transactor.commit`."""
+        try:
+            self._commit(progress)
+        except Fenced as fenced:
+            # A transaction that took too long, as where the broker was away, looks the same.
+            taken = fenced.replaced and any(_replaced(member) for member in progress)
+            raise Fenced(str(fenced), replaced=taken) from None
+
+    def _commit(self, progress: Mapping[Member, Offsets]) -> None:
         for member, offsets in progress.items():
             assert isinstance(member, KafkaMember)
             done = {
@@ -151,6 +158,11 @@ class KafkaTransactor:
         first = str(error).splitlines()[0] if str(error) else ""
         what = f"{self._name}: {type(error).__name__} {first}".strip()
         return Fenced(what, replaced=isinstance(error, _REPLACED))
+
+
+def _replaced(member: Member) -> bool:
+    assert isinstance(member, KafkaMember)
+    return member.replaced()
 
 
 class _Watched:
