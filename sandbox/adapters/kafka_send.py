@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -82,82 +82,93 @@ class KafkaWriter:
 
 
 class KafkaTransactor:
-    """See `Transactor`: one Kafka transaction for messages and offsets."""
+    """See `Transactor`: one Kafka transaction for messages and offsets.
+
+    Two producers take turns, since the broker lets nobody begin while it closes their last
+    transaction. One commit ends before the next begins, so that offsets never run ahead.
+    """
 
     def __init__(self, address: str, name: str, compression: str | None) -> None:
         self._address, self._name = address, name
         self._watched = _Watched(address)
-        self._producer = kafka.KafkaProducer(
-            bootstrap_servers=address, transactional_id=name, linger_ms=0, batch_size=_BATCH,
-            transaction_timeout_ms=round(TRANSACTION * 1000), max_request_size=_LARGEST,
-            compression_type=compression, retry_backoff_ms=round(_AGAIN * 1000),
-            max_block_ms=round(PATIENCE * 1000), metrics_enabled=False,
-            **CLIENT,
-        )  # fmt: skip
-        self._open = False
-        self._do(self._producer.init_transactions)
+        self._producers = [
+            kafka.KafkaProducer(
+                bootstrap_servers=address, transactional_id=f"{name}.{turn}", linger_ms=0,
+                batch_size=_BATCH, transaction_timeout_ms=round(TRANSACTION * 1000),
+                max_request_size=_LARGEST, compression_type=compression,
+                retry_backoff_ms=round(_AGAIN * 1000), metrics_enabled=False,
+                max_block_ms=round(PATIENCE * 1000), **CLIENT,
+            )
+            for turn in (0, 1)
+        ]  # fmt: skip
+        self._messages: list[tuple[Place, bytes]] = []
+        self._begun = False
+        for producer in self._producers:
+            self._do(producer.init_transactions)
 
     def begin(self) -> None:
         """See `Transactor.begin`."""
-        self._do(self._producer.begin_transaction)
-        self._open = True
+        self._messages = []
 
     def send(self, place: Place, value: bytes) -> None:
         """See `Transactor.send`."""
-        try:
-            self._producer.send(place.topic, value, partition=place.partition)
-        except _TAKEN_OVER as error:
-            raise self._fenced(error) from None
-        except KafkaError as error:
-            raise not_answering(self._address, error) from None
+        self._messages.append((place, value))
 
     def commit(self, progress: Mapping[Member, Offsets]) -> None:
         """See `Transactor.commit`."""
+        messages, self._messages = self._messages, []
+        producer = self._producers[0]
         try:
-            self._commit(progress)
+            self._do(partial(self._commit, producer, messages, progress))
         except Fenced as fenced:
             # A transaction that took too long, as where the broker was away, looks the same.
             taken = fenced.replaced and any(_replaced(member) for member in progress)
             raise Fenced(str(fenced), replaced=taken) from None
+        self._producers.reverse()
 
-    def _commit(self, progress: Mapping[Member, Offsets]) -> None:
+    def abort(self) -> None:
+        """See `Transactor.abort`."""
+        self._messages = []
+        if self._begun:
+            self._begun = False
+            with contextlib.suppress(Fenced, SandboxError):  # the broker undoes it in time
+                self._do(self._producers[0].abort_transaction)
+
+    def close(self) -> None:
+        """See `Transactor.close`."""
+        self.abort()
+        for producer in self._producers:
+            with contextlib.suppress(KafkaError):
+                producer.close(timeout=0)
+        self._watched.close()
+
+    def _commit(
+        self, producer: kafka.KafkaProducer, messages: Sequence[tuple[Place, bytes]],
+        progress: Mapping[Member, Offsets],
+    ) -> None:  # fmt: skip
+        producer.begin_transaction()
+        self._begun = True
+        for place, value in messages:
+            producer.send(place.topic, value, partition=place.partition)
         for member, offsets in progress.items():
             assert isinstance(member, KafkaMember)
             done = {
                 kafka.TopicPartition(*place): kafka.structs.OffsetAndMetadata(offset, "", -1)
                 for place, offset in offsets.items()
             }
-            claim = member.claim
-            self._do(partial(self._producer.send_offsets_to_transaction, done, claim))
-        self._do(self._producer.commit_transaction)
-        self._open = False
-
-    def abort(self) -> None:
-        """See `Transactor.abort`."""
-        if self._open:
-            self._open = False
-            with contextlib.suppress(Fenced, SandboxError):  # the broker undoes it in time
-                self._do(self._producer.abort_transaction)
-
-    def close(self) -> None:
-        """See `Transactor.close`."""
-        self.abort()
-        with contextlib.suppress(KafkaError):
-            self._producer.close(timeout=0)
-        self._watched.close()
+            producer.send_offsets_to_transaction(done, member.claim)
+        producer.commit_transaction()
+        self._begun = False
 
     def _do(self, call: Callable[[], Any]) -> None:
         try:
             self._watched.run(call)
         except _TAKEN_OVER as error:
-            raise self._fenced(error) from None
+            first = str(error).splitlines()[0] if str(error) else ""
+            what = f"{self._name}: {type(error).__name__} {first}".strip()
+            raise Fenced(what, replaced=isinstance(error, _REPLACED)) from None
         except (KafkaError, AssertionError) as error:
             raise not_answering(self._address, error) from None
-
-    def _fenced(self, error: Exception) -> Fenced:
-        first = str(error).splitlines()[0] if str(error) else ""
-        what = f"{self._name}: {type(error).__name__} {first}".strip()
-        return Fenced(what, replaced=isinstance(error, _REPLACED))
 
 
 def _replaced(member: Member) -> bool:

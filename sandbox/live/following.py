@@ -7,6 +7,7 @@ are there, the former ones decide.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,9 @@ from sandbox.run.lifecycle import Deciders
 from sandbox.run.service import serving
 
 __all__ = ["Following", "Models", "serving_of"]
+
+LOOK = 0.2
+"""Time between two looks at the serving state [s]."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Following:
         self._wanted: ServingState | None = None
         self._news = threading.Event()
         self._ended = False
+        self._look_at = 0.0
         self.models: Models | None = None
         """None before the first champion."""
         self.failed = ""
@@ -57,7 +62,10 @@ class Following:
         self._loader.start()
 
     def look(self) -> None:
-        """Notice a newer state; returns at once."""
+        """Notice a newer state; returns at once, and looks a few times a second only."""
+        if time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + LOOK
         for chunk in self._reader.poll(0.0):
             for value in chunk.values:
                 try:
