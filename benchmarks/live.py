@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from benchmarks.broker import Broker, a_broker
 from benchmarks.reliability.case import Case, load_prepared
 from benchmarks.reliability.crew import Crew
-from benchmarks.sheet import Row, machine, publish, table
+from benchmarks.sheet import ROOT, Row, machine, publish, table
 from sandbox.adapters.event_log import Chunk
 from sandbox.adapters.kafka_log import KafkaLog
 from sandbox.live.frames import read_frame
@@ -144,22 +144,11 @@ def latencies(
     watch = Watch(broker.address, case.topics.decisions, sent_times)
     with Crew(broker.address, case.prefix, folder) as crew:
         crew.start("worker-1")
-        writer, began, sent = log.writer(), time.monotonic(), 0
-        for messages, ids in case.streams():
-            step = len(ids) / rate / len(messages)
-            for at, (place, value) in enumerate(messages):
-                writer.send(place, value)
-                # Evenly, not in bursts: a sleep every few messages keeps to the time.
-                if at % 20 == 0:
-                    ahead = began + sent / rate + at * step - time.monotonic()
-                    if ahead > 0.0005:
-                        time.sleep(ahead)
-            sent += len(ids)
-            if time.monotonic() - began > seconds * (1 + WARM):
-                break
-        reached = sent / (time.monotonic() - began)
-        writer.close()
-        watch.wait(sent)
+        command = [sys.executable, "-m", "benchmarks.reliability.sender", broker.address,
+                   case.prefix, str(folder), f"{rate}", f"{seconds * (1 + WARM)}"]  # fmt: skip
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        sent, reached = (float(word) for word in done.stdout.split())
+        watch.wait(round(sent))
         crew.end("worker-1")
     watch.close()
     log.close()
