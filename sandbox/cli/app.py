@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 from sandbox import __version__
-from sandbox.cli import author, browse, capacity, drill, laboratory, simulate, sweep, twin
+from sandbox.cli import (
+    author,
+    browse,
+    capacity,
+    drill,
+    laboratory,
+    simulate,
+    sweep,
+    twin,
+    walkthrough,
+)
 
 __all__ = ["app"]
 
@@ -55,6 +65,7 @@ app.command("calibrate")(twin.calibrate)
 app.command("twin")(twin.twin)
 app.command("sweep")(sweep.sweep)
 app.add_typer(drill.app, name="drill")
+app.command("walkthrough")(walkthrough.walkthrough)
 app.command("check")(author.check)
 app.command("new")(author.new)
 app.command("reproduce")(author.reproduce)

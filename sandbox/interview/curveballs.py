@@ -60,7 +60,7 @@ def choose_curveballs(notes: Notes, weak: Mapping[str, float], most: int = 2) ->
 
     def strength(name: str) -> float:
         found = [weak[objective] for objective in balls[name].weak if objective in weak]
-        return sum(sorted(found)[:2]) / max(len(found[:2]), 1) if found else 1.0
+        return sum(found) / len(found) if found else 1.0
 
     chosen: list[str] = []
     causes: list[str | None] = []

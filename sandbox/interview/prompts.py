@@ -66,7 +66,7 @@ class Prompt:
         if said.lower() == SKIP:
             return SKIP
         if not said:
-            raise self._refused("no answer", "nothing", f"an answer, or `{SKIP}`")
+            raise self._refused("no answer", None, f"an answer, or `{SKIP}`")
         return self._read(said)
 
     def _read(self, said: str) -> str:
@@ -85,7 +85,7 @@ class Prompt:
             raise self._refused("no grade", said, "1 to 5")
         return DONE if self.kind == "question" and said.lower() in (DONE, "d") else said
 
-    def _refused(self, what: str, got: str, expected: str) -> UsageError:
+    def _refused(self, what: str, got: str | None, expected: str) -> UsageError:
         return UsageError(what, where=self.name, got=got, expected=expected)
 
 

@@ -347,10 +347,9 @@ class Walkthrough(Spec):
     def _whole(self) -> Walkthrough:
         if tuple(self.stages) != tuple(STAGES):
             raise SpecError(f"expected {', '.join(STAGES)}, in this order", "stages")
-        parts = (self.questions, self.numbers, self.decisions, self.probes, self.curveballs)
         seen = set[str]()
-        for key, part in zip(_PARTS, parts, strict=True):
-            for name in part:
+        for key in _PARTS:
+            for name in getattr(self, key):
                 if name in seen:
                     raise SpecError(f"the name {name!r} is taken, expected another", key, name)
                 seen.add(name)
