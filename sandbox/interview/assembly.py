@@ -61,10 +61,10 @@ class Assembly:
         UsageError
             If it is none.
         """
-        source = self.source()
-        design = design_from(source)
-        check_design(design, source, self.scenario, metrics=get_task(self.scenario.task).metrics)
-        return design
+        try:
+            return self._checked(Source(NAME, self.data))
+        except UsageError:  # again as a file, for a message with the line
+            return self._checked(self.source())
 
     def text(self) -> str:
         """Return the design as a file."""
@@ -81,6 +81,11 @@ class Assembly:
     def digest(self) -> str:
         """Return a short name for exactly this design."""
         return hashlib.sha256(self.text().encode()).hexdigest()[:16]
+
+    def _checked(self, source: Source) -> Design:
+        design = design_from(source)
+        check_design(design, source, self.scenario, metrics=get_task(self.scenario.task).metrics)
+        return design
 
     def _set(self, key: str, value: Any) -> None:
         *above, last = key.removesuffix(APPEND).split(".")

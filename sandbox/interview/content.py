@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.errors import UsageError
-from sandbox.interview.naming import names_for
+from sandbox.interview.naming import Shipped, names_for, shipped
 from sandbox.spec.expression import Expression, ExpressionError
 from sandbox.spec.loading import build, design_from, load_scenario
 from sandbox.spec.scenario import Scenario
@@ -37,6 +37,8 @@ class Loaded:
     scenario: Scenario
     fingerprint: str
     """Of everything that decides what happens: walkthrough, scenario, designs and world."""
+    costs: Shipped
+    """Shipped costs of work and machines."""
     figures: Mapping[str, float] = field(default_factory=dict)
     """Numbers that texts name, where they are numbers."""
     shown: Mapping[str, str] = field(default_factory=dict)
@@ -82,17 +84,20 @@ def load_walkthrough(name: str, roots: Sequence[Path]) -> Loaded:
     source = read_source(folder / FILE)
     walkthrough = build(Walkthrough, source)
     scenario, _ = load_scenario(folder / "scenario.yaml")
-    figures, shown = _figures(walkthrough, source, scenario, folder)
-    return Loaded(name, folder, walkthrough, source, scenario, _fingerprint(folder), figures, shown)
+    costs = shipped()
+    figures, shown = _figures(walkthrough, source, scenario, folder, costs)
+    return Loaded(
+        name, folder, walkthrough, source, scenario, _fingerprint(folder), costs, figures, shown
+    )
 
 
 def _figures(
-    walkthrough: Walkthrough, source: Source, scenario: Scenario, folder: Path
+    walkthrough: Walkthrough, source: Source, scenario: Scenario, folder: Path, costs: Shipped
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Reckon the numbers that texts name, in the file's order; later ones may use earlier ones."""
     design = design_from(read_source(folder / REFERENCE))
     figures: dict[str, float] = {}
-    names = names_for(scenario, design, {}, figures)
+    names = names_for(scenario, design, {}, figures, costs)
     shown: dict[str, str] = {}
     for name, figure in walkthrough.figures.items():
         if figure.show is not None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -18,8 +19,9 @@ from sandbox.interview.matching import best_matches
 from sandbox.interview.sheet import expected_numbers
 from sandbox.model import check_model
 from sandbox.run.verdict import check_rollback
+from sandbox.spec.design import Design
 from sandbox.spec.expression import Expression, ExpressionError
-from sandbox.spec.walkthrough import Walkthrough
+from sandbox.spec.walkthrough import Conditions, Walkthrough
 from sandbox.task import get_task
 
 __all__ = ["Promise", "check_walkthrough", "claims", "texts"]
@@ -48,12 +50,13 @@ def check_walkthrough(name: str, roots: Sequence[Path]) -> Iterator[Promise]:
         If the file cannot be read, or says something impossible.
     """
     loaded = load_walkthrough(name, roots)
+    designs: list[tuple[dict[str, str], Design]] = []
     checks: tuple[tuple[str, Callable[[Loaded], str]], ...] = (
         ("every formula can be reckoned", _formulas),
-        ("every option gives a design that can run", _options),
+        ("every option gives a design that can run", lambda one: _options(one, designs)),
         ("every text's numbers are known", _placeholders),
         ("model answers name no number without a source", _sourced),
-        ("every curveball fits the scenario", _curveballs),
+        ("every curveball fits the scenario", lambda one: _curveballs(one, designs)),
         ("objectives are those of the scenario", _objectives),
         ("every question is recognised", _questions),
         ("what answers reveal is asked later", _reveals),
@@ -120,8 +123,14 @@ def _formulas(loaded: Loaded) -> str:
     return f"{len(found)} numbers, {len(loaded.figures)} figures"
 
 
-def _options(loaded: Loaded) -> str:
-    """Try every option on the way of the best choices, and random ways through all decisions."""
+def _options(loaded: Loaded, designs: list[tuple[dict[str, str], Design]]) -> str:
+    designs += _designs(loaded)
+    count = sum(len(decision.options) for decision in loaded.walkthrough.decisions.values())
+    return f"{count} options, {len(designs)} designs"
+
+
+def _designs(loaded: Loaded) -> Iterator[tuple[dict[str, str], Design]]:
+    """Yield the design of every option on the way of the best choices, and of random ways."""
     decisions = loaded.walkthrough.decisions
     best = {name: decision.best for name, decision in decisions.items()}
     ways = [
@@ -135,17 +144,19 @@ def _options(loaded: Loaded) -> str:
         for _ in range(COMBINATIONS)
     ]
     for way in ways:
-        _assemble(loaded, way)
-    return f"{sum(len(d.options) for d in decisions.values())} options, {len(ways)} designs"
+        yield _assemble(loaded, way)
 
 
-def _assemble(loaded: Loaded, way: dict[str, str]) -> None:
+def _assemble(loaded: Loaded, way: dict[str, str]) -> tuple[dict[str, str], Design]:
+    """Return the choices that were really offered on a way, and the design that they give."""
     plan = loaded.walkthrough
     assembly = Assembly(plan.start, loaded.scenario, plan.diagram)
+    chosen: dict[str, str] = {}
     for stage in plan.stages.values():
         for step in (s for s in stage.steps if s in plan.decisions):
             decision = plan.decisions[step]
-            if all(way[name] in options for name, options in decision.when.items()):
+            if _holds(chosen, decision.when):
+                chosen[step] = way[step]
                 option = decision.options[way[step]]
                 assembly.apply(option.sets, option.draws)
     try:
@@ -153,8 +164,13 @@ def _assemble(loaded: Loaded, way: dict[str, str]) -> None:
         check_rollback(design, assembly.source())
         check_model(design.model, get_task(loaded.scenario.task))
     except SandboxError as error:
-        chosen = ", ".join(f"{name}: {option}" for name, option in way.items())
-        raise VerdictError(f"{error.line()} With {chosen}", where="decisions") from None
+        told = ", ".join(f"{name}: {option}" for name, option in chosen.items())
+        raise VerdictError(f"{error.line()} With {told}", where="decisions") from None
+    return chosen, design
+
+
+def _holds(chosen: Mapping[str, str], when: Conditions) -> bool:
+    return all(chosen.get(name) in options for name, options in when.items())
 
 
 def _placeholders(loaded: Loaded) -> str:
@@ -182,7 +198,7 @@ def _sourced(loaded: Loaded) -> str:
     return f"{len(found)} texts"
 
 
-def _curveballs(loaded: Loaded) -> str:
+def _curveballs(loaded: Loaded, designs: Sequence[tuple[dict[str, str], Design]]) -> str:
     incidents = loaded.scenario.incidents
     for name, ball in loaded.walkthrough.curveballs.items():
         where = f"curveballs.{name}"
@@ -199,7 +215,27 @@ def _curveballs(loaded: Loaded) -> str:
             except ValidationError as error:
                 problem = error.errors(include_url=False)[0]["msg"]
                 raise VerdictError(f"it cannot be changed so ({problem})", where=where) from None
+    _check_features(loaded, designs)
     return f"{len(loaded.walkthrough.curveballs)} curveballs"
+
+
+def _check_features(loaded: Loaded, designs: Sequence[tuple[dict[str, str], Design]]) -> None:
+    """Hold curveballs that damage served features against all designs that they may meet."""
+    balls = {
+        name: (ball, loaded.scenario.incidents[ball.incident].serving)
+        for name, ball in loaded.walkthrough.curveballs.items()
+        if ball.incident is not None
+    }
+    for chosen, design in designs:
+        for name, (ball, serving) in balls.items():
+            if serving is None or not _holds(chosen, ball.when):
+                continue
+            for pattern in serving.features:
+                if not any(fnmatchcase(one, pattern) for one in design.feature_names):
+                    raise VerdictError(
+                        "it may meet a design without such features", where=f"curveballs.{name}",
+                        got=pattern, expected="`when` with the choices that bring them",
+                    )  # fmt: skip
 
 
 def _objectives(loaded: Loaded) -> str:

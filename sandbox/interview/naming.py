@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sandbox.capacity.bill import make_bill
 from sandbox.capacity.estimate import usual_peak
 from sandbox.capacity.files import REFERENCE, load_prices, load_profile
 from sandbox.capacity.plant import build_plant
 from sandbox.pipeline.features.plan import FeaturePlan
+from sandbox.spec.capacity import Prices, Profile
 from sandbox.spec.design import Design
 from sandbox.spec.scenario import Scenario
 
-__all__ = ["names_for"]
+__all__ = ["Shipped", "names_for", "shipped"]
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """What work costs on the reference machine, and what machines cost."""
+
+    profile: Profile
+    prices: Prices
+
+
+def shipped() -> Shipped:
+    """Read the costs that come with the package: the same on every machine."""
+    return Shipped(load_profile(REFERENCE, None)[0], load_prices(None))
 
 
 def names_for(
@@ -20,6 +35,7 @@ def names_for(
     design: Design,
     own: Mapping[str, float],
     figures: Mapping[str, float],
+    costs: Shipped,
 ) -> Mapping[str, object]:
     """Return the names of formulas and what they stand for.
 
@@ -36,8 +52,7 @@ def names_for(
              a model sees), ``cost`` [USD a month]
     ======== ====================================================================================
     """
-    profile, _ = load_profile(REFERENCE, None)
-    prices = load_prices(None)
+    profile, prices = costs.profile, costs.prices
     plan = FeaturePlan.compile(
         design.features, scenario.event, design.ingest.key,
         allowed_lateness=design.pipeline.allowed_lateness,

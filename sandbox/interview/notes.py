@@ -89,12 +89,15 @@ class Notes:
             for name, one in self.numbers.items()
         }
 
+    def names(self) -> Mapping[str, object]:
+        """Return what formulas may name now; see `names_for`."""
+        loaded = self.loaded
+        design = self.assembly.design()
+        return names_for(loaded.scenario, design, self.own(), loaded.figures, loaded.costs)
+
     def state(self, name: str, check: NumberCheck, text: str) -> Stated:
         """Note a number and hold it against the candidate's own design and numbers."""
-        names = names_for(
-            self.loaded.scenario, self.assembly.design(), self.own(), self.loaded.figures
-        )
-        expected = Expression.parse(check.expect).value(names)
+        expected = Expression.parse(check.expect).value(self.names())
         value = None if text == SKIP else stated_number(text, check.as_)
         right = value is not None and within(value, expected, check.tolerance)
         off = 1.0 if value is None or expected == 0 else value / expected

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from sandbox.interview.assembly import Assembly
 from sandbox.interview.content import Loaded
-from sandbox.interview.naming import names_for
 from sandbox.interview.notes import Notes, Setup, counts_at
 from sandbox.interview.prompts import SKIP
 from sandbox.report.markdown import markdown_table
@@ -56,10 +55,7 @@ def expected_numbers(loaded: Loaded) -> dict[str, float]:
                 if notes.holds(check.when):
                     found[step] = notes.state(step, check, SKIP).expected
                 else:  # on the way of another choice
-                    names = names_for(
-                        loaded.scenario, notes.assembly.design(), notes.own(), loaded.figures
-                    )
-                    found[step] = Expression.parse(check.expect).value(names)
+                    found[step] = Expression.parse(check.expect).value(notes.names())
     return found
 
 
