@@ -63,7 +63,7 @@ def stated_number(text: str, kind: str) -> float:
         raise ValueError(f"expected {_EXPECTED[kind]}")
     try:
         value = float(re.sub(r"[,_ ]", "", match[1]))
-        factor = _factor(_TAIL.sub(" ", match[2].strip().lower()).split(), match[2], kind)
+        factor = _factor(_TAIL.sub(" ", match[2].strip().lower()).split(), kind)
     except (ValueError, OverflowError):
         raise ValueError(f"expected {_EXPECTED[kind]}") from None
     if not math.isfinite(value * factor):
@@ -71,7 +71,7 @@ def stated_number(text: str, kind: str) -> float:
     return value * factor
 
 
-def _factor(parts: list[str], raw: str, kind: str) -> float:
+def _factor(parts: list[str], kind: str) -> float:
     """Return what a unit in words multiplies by; ValueError where it is of another kind."""
     text = " ".join(parts).replace("per ", "/").replace(" /", "/").replace("/ ", "/").strip()
     text, slash, per = text.partition("/")
@@ -79,7 +79,8 @@ def _factor(parts: list[str], raw: str, kind: str) -> float:
     for word in text.split():
         factor *= _word(word, kind)
     if slash and kind in ("rate", "byte_rate"):
-        return factor / _TIMES[per.strip().removesuffix("s") or "s"] if per.strip() else factor
+        unit = per.strip()
+        return factor / (_TIMES.get(unit) or _word(unit.removesuffix("s") or "s", "seconds"))
     return factor
 
 

@@ -9,9 +9,9 @@ FORMS = {"latency": ("latency", "how fast|quick"), "labels": ("label when|late",
 
 @pytest.mark.parametrize(
     ("text", "names"),
-    [("How fast is it?", ["latency"]), ("latencey", ["latency"]), ("When are labels late", ["labels"]),
-     ("labels", []), ("", []), ("tea", []), ("when do labels come, and the latency",
-                                             ["labels", "latency"])],
+    [("How fast is it?", ["latency"]), ("latencey", ["latency"]),
+     ("When are labels late", ["labels"]), ("labels", []), ("", []), ("tea", []),
+     ("when do labels come, and the latency", ["labels", "latency"])],
 )  # fmt: skip
 def test_keywords_are_recognised(text: str, names: list[str]) -> None:
     assert best_matches(text, FORMS, 2) == names
@@ -29,8 +29,8 @@ def test_short_words_must_be_exact() -> None:
 
 @pytest.mark.parametrize(
     ("text", "option"),
-    [("1", "log"), ("3", None), ("0", None), ("LOG", "log"), ("col", "collect"), ("colect", "collect"),
-     ("", None), ("9" * 9, None), ("two jobs", None)],
+    [("1", "log"), ("3", None), ("0", None), ("LOG", "log"), ("col", "collect"),
+     ("colect", "collect"),     ("", None), ("9" * 9, None), ("two jobs", None)],
 )  # fmt: skip
 def test_options_by_number_name_or_beginning(text: str, option: str | None) -> None:
     assert pick(text, ["log", "collect"]) == option
