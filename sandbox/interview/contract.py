@@ -21,7 +21,8 @@ from sandbox.model import check_model
 from sandbox.run.verdict import check_rollback
 from sandbox.spec.design import Design
 from sandbox.spec.expression import Expression, ExpressionError
-from sandbox.spec.walkthrough import Conditions, Walkthrough
+from sandbox.spec.interview_terms import Conditions
+from sandbox.spec.walkthrough import Walkthrough
 from sandbox.task import get_task
 
 __all__ = ["Promise", "check_walkthrough", "claims", "texts"]

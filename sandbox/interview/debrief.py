@@ -17,7 +17,7 @@ from sandbox.report.markdown import markdown_table
 from sandbox.report.markup import Html, bullets, el, join_html, table
 from sandbox.report.numbers import money, quality, words
 from sandbox.report.page import Section, page
-from sandbox.spec.walkthrough import SIGNALS, STAGES
+from sandbox.spec.interview_terms import SIGNALS, STAGES
 
 __all__ = ["debrief_html", "debrief_markdown", "headline", "result_of"]
 

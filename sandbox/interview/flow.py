@@ -14,7 +14,8 @@ from sandbox.interview.curveballs import choose_curveballs, weak_points
 from sandbox.interview.matching import best_matches
 from sandbox.interview.notes import Notes, counts_at
 from sandbox.interview.prompts import DONE, SKIP, Prompt, Tell, Work
-from sandbox.spec.walkthrough import STAGES, Decision, NumberCheck, Probe
+from sandbox.spec.interview_terms import STAGES
+from sandbox.spec.walkthrough import Decision, NumberCheck, Probe
 
 __all__ = ["Flow", "interview"]
 

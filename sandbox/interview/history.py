@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sandbox.report.live import trend
-from sandbox.spec.walkthrough import STAGES
+from sandbox.spec.interview_terms import STAGES
 
 __all__ = ["progress_by_stage"]
 

@@ -12,8 +12,9 @@ from sandbox.interview.matching import mentions, words_of
 from sandbox.interview.naming import names_for
 from sandbox.interview.prompts import SKIP
 from sandbox.spec.expression import Expression
+from sandbox.spec.interview_terms import LEVELS, Conditions
 from sandbox.spec.stated import stated_number, within
-from sandbox.spec.walkthrough import LEVELS, Conditions, NumberCheck, Point
+from sandbox.spec.walkthrough import NumberCheck, Point
 
 __all__ = ["Notes", "Setup", "Stated", "counts_at"]
 

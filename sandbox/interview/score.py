@@ -8,8 +8,8 @@ from typing import Any
 
 from sandbox.interview.notes import Notes, counts_at
 from sandbox.report.numbers import quality, words
+from sandbox.spec.interview_terms import SIGNALS, STAGES
 from sandbox.spec.stated import show_number
-from sandbox.spec.walkthrough import SIGNALS, STAGES
 
 __all__ = ["GRADES", "Item", "Score", "score"]
 

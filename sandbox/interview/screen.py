@@ -14,7 +14,7 @@ from sandbox.interview.diagram import terminal_flow
 from sandbox.interview.prompts import Prompt, Tell
 from sandbox.interview.session import Session
 from sandbox.report.numbers import clip
-from sandbox.spec.walkthrough import STAGES
+from sandbox.spec.interview_terms import STAGES
 
 __all__ = ["KEYS", "Screen"]
 

@@ -10,9 +10,9 @@ from sandbox.interview.content import Loaded
 from sandbox.interview.prompts import DONE, SKIP, Prompt, Tell
 from sandbox.interview.session import Session
 from sandbox.spec.answers import Answers
+from sandbox.spec.interview_terms import STAGES
 from sandbox.spec.loading import build
 from sandbox.spec.source import read_source
-from sandbox.spec.walkthrough import STAGES
 
 __all__ = ["Script", "follow", "load_script"]
 

@@ -10,8 +10,9 @@ from sandbox.interview.notes import Notes, Setup, counts_at
 from sandbox.interview.prompts import SKIP
 from sandbox.report.markdown import markdown_table
 from sandbox.spec.expression import Expression
+from sandbox.spec.interview_terms import SIGNALS, STAGES
 from sandbox.spec.stated import show_number
-from sandbox.spec.walkthrough import SIGNALS, STAGES, Decision
+from sandbox.spec.walkthrough import Decision
 
 __all__ = ["expected_numbers", "study_sheet"]
 

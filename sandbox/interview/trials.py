@@ -152,6 +152,6 @@ def _incident_words(
     return {
         "kind": "incident", "yours": lost, "reference": best,
         "kept": max(0.0, min(1.0, best / lost)) if lost > 0 else 1.0,
-        "said": f"from day {first} on you lost {lost:,.0f} USD, the reference {best:,.0f} USD. "
+        "said": f"From day {first} on you lost {lost:,.0f} USD, the reference {best:,.0f} USD. "
         + (met["lesson"] if met else ""),
     }  # fmt: skip

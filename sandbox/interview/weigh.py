@@ -8,7 +8,8 @@ from typing import Any
 
 from sandbox.interview.curveballs import margin
 from sandbox.interview.notes import Notes
-from sandbox.report.numbers import words
+from sandbox.report.numbers import money, quality, words
+from sandbox.spec.walkthrough import Decision
 
 __all__ = ["Weighed", "weigh_decisions"]
 
@@ -48,7 +49,8 @@ def weigh_decisions(notes: Notes) -> tuple[list[Weighed], list[Weighed]]:
         decision = notes.loaded.walkthrough.decisions[name]
         worth = decision.options[option].worth if option is not None else 0.0
         shown = [one for one in decision.shows if one in yours]
-        one = _weighed(notes, name, tuple(_evidence(yours, reference, shown)))
+        evidence = (*_evidence(yours, reference, shown), *_met_by(notes, decision))
+        one = _weighed(notes, name, evidence)
         if worth >= 1:
             room = [max(margin(yours[o]) or 0.0, 0.0) for o in shown if _met(yours[o])]
             paid.append((decision.weight * (LEAST + sum(room)), one))
@@ -81,6 +83,24 @@ def _evidence(
             f"{words(name)}: yours {yours[name]['shown']}, the reference "
             f"{reference[name]['shown']}, wanted {yours[name]['target']}"
         )
+
+
+def _met_by(notes: Notes, decision: Decision) -> Iterator[str]:
+    """Yield what training showed of a choice about the model, and what curveballs cost."""
+    if decision.signal == "modelling" and "train" in notes.work:
+        yours, reference = notes.work["train"]["rows"][0], notes.work["train"]["rows"][-1]
+        yield (
+            f"in training: PR-AUC {quality(yours['pr_auc'])}, the reference "
+            f"{quality(reference['pr_auc'])}; your scores promise {yours['promised']:.3g} times "
+            "the true rate"
+        )
+    for ball in notes.work["hit"]["curveballs"] if "hit" in notes.work else ():
+        weak = notes.loaded.walkthrough.curveballs[ball["name"]].weak
+        if ball["kind"] == "incident" and set(weak) & set(decision.shows):
+            yield (
+                f"{ball['title']}: from then on you lost {money(ball['yours'])}, the reference "
+                f"{money(ball['reference'])}"
+            )
 
 
 def _weighed(notes: Notes, name: str, evidence: tuple[str, ...]) -> Weighed:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, model_validator
 
 from sandbox.spec.base import Spec, SpecError
+from sandbox.spec.interview_terms import (
+    ACTS,
+    LEVELS,
+    SIGNALS,
+    STAGES,
+    Conditions,
+    Kind,
+    Level,
+    Signal,
+    StageName,
+)
 from sandbox.spec.stated import Tolerance
 from sandbox.spec.units import AnyQuantity, Duration
 
 __all__ = [
-    "ACTS",
-    "LEVELS",
-    "SIGNALS",
-    "STAGES",
-    "Conditions",
     "Curveball",
     "Decision",
     "Figure",
@@ -32,33 +37,6 @@ __all__ = [
     "StagePlan",
     "Walkthrough",
 ]
-
-LEVELS = ("junior", "senior", "staff")
-STAGES: Mapping[str, str] = MappingProxyType({
-    "clarify": "Clarify and scope",
-    "data_flow": "Sketch the data flow",
-    "model": "Talk through the model",
-    "production": "Think about production",
-})  # fmt: skip
-SIGNALS: Mapping[str, str] = MappingProxyType({
-    "problem_understanding": "problem understanding",
-    "data_and_features": "data and features",
-    "modelling": "modelling",
-    "deployment_and_operations": "deployment and operations",
-    "communication": "communication",
-})  # fmt: skip
-ACTS: Mapping[str, str] = MappingProxyType({
-    "train": "the model is trained on the scenario's history",
-    "run": "the design is run, measured at the peak, and met by two curveballs",
-})  # fmt: skip
-"""Steps that the machine takes."""
-Level = Literal["junior", "senior", "staff"]
-Signal = Literal[
-    "problem_understanding", "data_and_features", "modelling", "deployment_and_operations"
-]
-Kind = Literal["count", "rate", "share", "bytes", "byte_rate", "seconds", "money"]
-Conditions = dict[str, tuple[str, ...]]
-"""Decisions and the options of them that must have been chosen; all of them."""
 
 
 class Figure(Spec):
@@ -336,7 +314,7 @@ class Walkthrough(Spec):
     """Follow-ups and questions of theory."""
     curveballs: dict[str, Curveball] = Field(min_length=2)
     """What may come."""
-    stages: dict[Literal["clarify", "data_flow", "model", "production"], StagePlan]
+    stages: dict[StageName, StagePlan]
     """The four stages."""
     runs: Runs = Runs()
     """How the assembled design is run."""

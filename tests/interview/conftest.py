@@ -24,11 +24,12 @@ CANDIDATES = Path(__file__).parent / "candidates"
 NAMES = ("weak", "good", "staff")
 RUNS = """\
 runs:
-  days: 15
+  days: 14
   seed: 7
-  onsets: [5d, 10d]
+  onsets: [4d, 9d]
   set:
-    - history=57d
+    - history=50d
+    - model.training.window=20d
     - population=60000
     - world.customers=2500
     - world.new_customers=300

@@ -10,7 +10,7 @@ import pytest
 from sandbox.interview.curveballs import choose_curveballs, weak_points
 from sandbox.interview.debrief import debrief_html, debrief_markdown
 from sandbox.interview.notes import Notes
-from sandbox.spec.walkthrough import SIGNALS, STAGES
+from sandbox.spec.interview_terms import SIGNALS, STAGES
 from tests.interview.conftest import NAMES, Played
 
 ROOM = 8.0

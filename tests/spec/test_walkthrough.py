@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import UsageError
+from sandbox.spec.interview_terms import STAGES
 from sandbox.spec.loading import build
+from sandbox.spec.schema_json import walkthrough_schema
 from sandbox.spec.source import Source, source_from_text
 from sandbox.spec.walkthrough import Decision, Walkthrough
 
@@ -77,5 +79,14 @@ def test_the_page_names_every_key() -> None:
                   spec.Probe, spec.Point, spec.Curveball, spec.StagePlan, spec.Runs):  # fmt: skip
         for name, field in model.model_fields.items():
             assert f"`{field.alias or name}`" in page, (model.__name__, name)
-    for name in spec.STAGES:
+    for name in STAGES:
         assert f"`{name}`" in page
+
+
+def test_the_schema_for_editors_names_every_key(text: str) -> None:
+    schema, (_, source) = walkthrough_schema(), load(text)
+    assert set(source.data) <= set(schema["properties"])
+    assert set(schema["required"]) <= set(source.data)
+    options = schema["$defs"]["Option"]
+    assert options["additionalProperties"] is False and "say" in options["required"]
+    assert schema["$defs"]["NumberCheck"]["properties"]["tolerance"]["examples"][0] == "20%"
