@@ -64,9 +64,9 @@ def walkthrough(
     as_json: Json = False,
     scenarios: Scenarios = None,
 ) -> None:
-    """Hold a system-design interview on a design of your own, which runs.
+    """Hold a system-design interview on your own design.
 
-    Four stages: clarify, sketch the data flow, the model, production. Every answer is kept at once;
+    It is trained and run. Four stages: clarify, data flow, model, production. Every answer is kept at once;
     the same command goes on where it was left. `sandbox walkthrough history` shows progress.
     """
     if name == HISTORY:

@@ -24,12 +24,11 @@ CANDIDATES = Path(__file__).parent / "candidates"
 NAMES = ("weak", "good", "staff")
 RUNS = """\
 runs:
-  days: 14
+  days: 15
   seed: 7
-  onsets: [4d, 9d]
+  onsets: [5d, 10d]
   set:
-    - history=50d
-    - model.training.window=20d
+    - history=57d
     - population=60000
     - world.customers=2500
     - world.new_customers=300
