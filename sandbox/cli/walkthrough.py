@@ -66,8 +66,8 @@ def walkthrough(
 ) -> None:
     """Hold a system-design interview on your own design.
 
-    It is trained and run. Four stages: clarify, data flow, model, production. Every answer is kept at once;
-    the same command goes on where it was left. `sandbox walkthrough history` shows progress.
+    It is trained and run. Four stages: clarify, data flow, model, production. Every answer is kept
+    at once; the same command goes on. `sandbox walkthrough history` shows progress.
     """
     if name == HISTORY:
         _history(home, scenarios, as_json)

@@ -129,8 +129,12 @@ class Screen:
         ]
         lines = []
         for place, block in enumerate(blocks):
-            mark, style = ("▸ ", "bold") if place == self.cursor else ("  ", "")
-            lines += [(place, Text(mark + line, style=style)) for line in block]
+            mark, style = ("▸", "bold") if place == self.cursor else (" ", "")
+            marks = (mark, *" " * len(block))
+            lines += [
+                (place, Text(f"{m} {line}", style=style))
+                for m, line in zip(marks, block, strict=False)
+            ]
         if len(lines) > room:
             first = next(i for i, (place, _) in enumerate(lines) if place == self.cursor)
             first = max(0, min(first, len(lines) - room))
