@@ -127,3 +127,24 @@ def test_the_scenario_table_of_the_readme_is_what_the_command_says(
 ) -> None:
     assert main(["list", "--markdown", "--scenarios", str(ROOT / "scenarios")]) == 0
     assert capsys.readouterr().out.strip() in (ROOT / "README.md").read_text()
+
+
+def test_the_fraud_design_is_what_its_figures_give() -> None:
+    essay = load("fraud_design")
+    data = json.loads(essay.DATA.read_text())
+    page = essay.PAGE.read_text()
+    assert essay.filled(page, data) == page
+    assert len(essay.FIGURE.findall(page)) > 30 and "?<!--/-->" not in page
+    worse = {**data, "naive": {**data["naive"], "lost": data["naive"]["lost"] + 1}}
+    assert essay.filled(page, worse) != page
+    bare = essay.FIGURE.sub("", essay.TABLE.sub("", page))
+    assert re.findall(r"(?<![A-Za-z0-9_/])\d+(?!\d)", bare.replace("p99", "")) in (["99"], [])
+
+
+def test_the_interview_page_says_what_the_code_does() -> None:
+    page = (ROOT / "docs" / "interview.md").read_text()
+    for level, bar in (("junior", 45), ("senior", 60), ("staff", 70)):
+        assert str(bar) in page and level in page
+    text = (ROOT / "scenarios" / "fraud" / "walkthrough.yaml").read_text()
+    assert "bars: {junior: 45, senior: 60, staff: 70}" in text and "days: 28" in text
+    assert "28\nsimulated days" in page

@@ -19,6 +19,7 @@ from sandbox.cli import (
     simulate,
     sweep,
     twin,
+    walkthrough,
 )
 
 __all__ = ["app"]
@@ -82,6 +83,7 @@ app.command("shadow")(act.shadow)
 app.command("threshold")(act.threshold)
 app.command("explore")(act.explore)
 app.command("fault")(fault.fault)
+app.command("walkthrough")(walkthrough.walkthrough)
 app.command("check")(author.check)
 app.command("new")(author.new)
 app.command("reproduce")(author.reproduce)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sandbox.cli.keys import raw_keys
 from sandbox.cli.tables import say
 from sandbox.errors import SandboxError
 
@@ -16,11 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["play_lines", "play_screen"]
 
-NAMED = {
-    "\r": "enter", "\n": "enter", "\x1b": "escape", "\x7f": "backspace", "\b": "backspace",
-    "\x1b[A": "up", "\x1b[B": "down", "\x1b[5~": "pageup", "\x1b[6~": "pagedown",
-    "\x1bOA": "up", "\x1bOB": "down",
-}  # fmt: skip
 LEAST = (60, 16)
 """Columns and lines below which the screen cannot be read."""
 
@@ -37,7 +30,7 @@ def play_screen(desk: Desk, seat: Seat) -> None:
 
     console = Console(highlight=False, markup=False, emoji=False)
     screen = Screen(seat.session, lambda line: desk.give(seat, line).said)
-    with _raw_keys() as read, console.screen(hide_cursor=True) as shown:
+    with raw_keys() as read, console.screen(hide_cursor=True) as shown:
         while not screen.leaving:
             if console.width < LEAST[0] or console.height < LEAST[1]:
                 small = f"{console.width} x {console.height}: at least {LEAST[0]} x {LEAST[1]}"
@@ -45,6 +38,8 @@ def play_screen(desk: Desk, seat: Seat) -> None:
             else:
                 shown.update(screen.render(console))
             for key in read():
+                if key == "gone":  # the terminal
+                    screen.leaving = True
                 screen.press(key)
 
 
@@ -75,48 +70,3 @@ def play_lines(desk: Desk, seat: Seat) -> None:
         else:
             say(step.said)
         say(status_line(seat.session))
-
-
-@contextmanager
-def _raw_keys() -> Iterator[Callable[[], list[str]]]:
-    """Yield a function that waits for keys and returns them; the terminal is as before afterwards.
-
-    A change of the window's size counts as a key without a name.
-    """
-    import signal
-    import termios
-    import tty
-
-    descriptor = sys.stdin.fileno()
-    before = termios.tcgetattr(descriptor)
-    wake_read, wake_write = os.pipe()
-    os.set_blocking(wake_write, False)
-
-    def resized(*_: object) -> None:
-        os.write(wake_write, b"x")
-
-    former = signal.signal(signal.SIGWINCH, resized)
-    try:
-        tty.setcbreak(descriptor)
-        yield lambda: _keys(descriptor, wake_read)
-    finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
-        signal.signal(signal.SIGWINCH, former)
-        os.close(wake_read)
-        os.close(wake_write)
-
-
-def _keys(descriptor: int, wake: int) -> list[str]:
-    import select
-
-    ready, _, _ = select.select([descriptor, wake], [], [])
-    if wake in ready:
-        os.read(wake, 1024)
-        return ["resized"]
-    data = os.read(descriptor, 1024)
-    if not data:
-        return ["q"]  # the terminal is gone
-    text = data.decode(errors="ignore")
-    if text.startswith("\x1b"):
-        return [NAMED.get(text, "escape" if text == "\x1b" else "unknown")]
-    return [NAMED.get(key, key) for key in text]

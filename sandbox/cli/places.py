@@ -9,7 +9,13 @@ from pathlib import Path
 import sandbox
 from sandbox.errors import UsageError
 
-__all__ = ["calibration_file", "drill_home", "scenario_names", "scenario_roots"]
+__all__ = [
+    "calibration_file",
+    "drill_home",
+    "interview_home",
+    "scenario_names",
+    "scenario_roots",
+]
 
 
 def scenario_roots(extra: Sequence[Path] = ()) -> tuple[Path, ...]:
@@ -52,6 +58,11 @@ def calibration_file() -> Path:
 def drill_home() -> Path:
     """Return where drill sessions are kept: the user's data folder."""
     return _data_folder() / "drills"
+
+
+def interview_home() -> Path:
+    """Return where interviews are kept: the user's data folder."""
+    return _data_folder() / "interviews"
 
 
 def _data_folder() -> Path:

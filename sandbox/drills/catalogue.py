@@ -15,7 +15,7 @@ from sandbox.drills.actions import check_commands
 from sandbox.drills.conditions import Condition
 from sandbox.errors import UsageError, suggest
 from sandbox.spec.actions import ACTIONS
-from sandbox.spec.drill import MEASURES, Defaults, Drill, Hidden
+from sandbox.spec.drill import MEASURES, Defaults, Drill
 from sandbox.spec.incidents import Incident
 from sandbox.spec.loading import build, load_scenario
 from sandbox.spec.source import Source, read_source
@@ -117,7 +117,9 @@ def _incidents(drill: Drill, source: Source, folder: Path) -> Iterator[tuple[str
         place = ("hidden", index, "incident")
         _known(source, place, "incident", hidden.incident, scenario.incidents)
         try:
-            incident = _placed(scenario.incidents[hidden.incident], hidden, drill.start)
+            incident = scenario.incidents[hidden.incident].placed(
+                drill.start + hidden.at, hidden.change, hidden.mended_by
+            )
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
             key = ".".join(map(str, problem["loc"]))
@@ -125,22 +127,6 @@ def _incidents(drill: Drill, source: Source, folder: Path) -> Iterator[tuple[str
                 ("hidden", index), f"the incident cannot be changed so ({key}: {problem['msg']})"
             ) from None
         yield f"{hidden.incident}-{index + 1}", incident
-
-
-def _placed(incident: Incident, hidden: Hidden, start: float) -> Incident:
-    """Return the incident at its onset in the run, with other values."""
-    for part in ("drift", "fault", "stack", "serving"):
-        cause = getattr(incident, part)
-        if cause is None:
-            continue
-        told: dict[str, Any] = cause.model_dump(by_alias=True, exclude_none=True)
-        told |= {**hidden.change, "at": max(start + hidden.at, 0.0)}
-        data: dict[str, Any] = {"story": incident.story, part: told}
-        data["mended_by"] = hidden.mended_by or [
-            remedy.model_dump() for remedy in incident.mended_by
-        ]
-        return Incident.model_validate(data)
-    raise AssertionError("an incident has a cause")
 
 
 def _fingerprint(folder: Path, name: str) -> str:

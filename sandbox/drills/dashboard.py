@@ -13,9 +13,9 @@ from rich.text import Text
 from sandbox.drills.duty import Duty
 from sandbox.drills.panels import panel
 from sandbox.drills.session import Session
-from sandbox.drills.table import trend
 from sandbox.drills.view import render_panel, render_status
 from sandbox.errors import SandboxError
+from sandbox.report.live import trend
 from sandbox.report.numbers import clip, number, seconds, share
 from sandbox.report.numbers import quality as shown
 from sandbox.run.setup import DAY

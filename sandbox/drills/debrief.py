@@ -12,6 +12,7 @@ import numpy as np
 from sandbox.drills.grade import POINTS, Criterion, Grade, Sign
 from sandbox.drills.session import Session
 from sandbox.report.chart import Chart, Key, axis, line, render
+from sandbox.report.markdown import markdown_table
 from sandbox.report.markup import el, join_html, table
 from sandbox.report.numbers import money, number, share, words
 from sandbox.report.page import Section, page
@@ -62,21 +63,21 @@ def debrief_markdown(grade: Grade, session: Session) -> str:
         f"# {headline(grade)}", "",
         f"Drill `{grade.drill}`, {grade.level}, seed {grade.seed}. "
         f"Skills: {', '.join(grade.skills)}.", "",
-        *_table(("", "points", "of"), _points(grade)), "",
+        *markdown_table(("", "points", "of"), _points(grade)), "",
         "## What had to be reached", "",
-        *_table(REACHED, map(_criterion, grade.criteria)), "",
+        *markdown_table(REACHED, map(_criterion, grade.criteria)), "",
         "## In numbers", "",
-        *_table(("", "you", *grade.beside), _measures(grade)), "",
+        *markdown_table(("", "you", *grade.beside), _measures(grade)), "",
         "## In money, on the same events", "",
-        *_table(LOST, _losses(grade)), "",
+        *markdown_table(LOST, _losses(grade)), "",
         "## What it was", "",
         f"**{words(grade.diagnosis)}**: {loaded.defaults.causes[grade.diagnosis]}. {_named(grade)}",
         "", *(f"- {i.story.strip()}" for i in loaded.incidents.values()), "",
         drill.debrief.strip(), "",
         "## What could be seen", "",
-        *_table(SEEN, map(_sign, grade.signs)), "",
+        *markdown_table(SEEN, map(_sign, grade.signs)), "",
         "## Your timeline", "",
-        *_table(TIMELINE, _timeline(session)), "",
+        *markdown_table(TIMELINE, _timeline(session)), "",
         "## The reference solution", "", "```", *drill.solution, "```", "",
         "## Remedies that fail", "",
         *(f"- **{wrong.name}**: {wrong.because}" for wrong in drill.wrong), "",
@@ -188,10 +189,3 @@ def _timeline(session: Session) -> Iterator[tuple[str, ...]]:
 
 def _day(seconds: float) -> str:
     return f"day {seconds / DAY:g}"
-
-
-def _table(head: tuple[str, ...], rows: Any) -> list[str]:
-    def line(cells: tuple[str, ...]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-    return [line(head), "|" + "---|" * len(head), *(line(row) for row in rows)]

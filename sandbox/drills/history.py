@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sandbox.drills.table import trend
+from sandbox.report.live import trend
 
 __all__ = ["progress_by_skill"]
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from sandbox.drills import panels_data, panels_model
 from sandbox.drills.duty import Duty
-from sandbox.drills.table import Panel, PanelTable, trend
+from sandbox.drills.table import Panel, PanelTable
 from sandbox.pipeline.decide import BLOCK as BLOCKED
+from sandbox.report.live import trend
 from sandbox.report.numbers import money, number, seconds, share, words
 from sandbox.run.setup import DAY
 from sandbox.spec.scenario import Cost

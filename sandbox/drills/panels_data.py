@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.drills.duty import Duty
-from sandbox.drills.table import Panel, PanelTable, trend
+from sandbox.drills.table import Panel, PanelTable
 from sandbox.pipeline.decide import DECISIONS
 from sandbox.pipeline.schema import REASONS
+from sandbox.report.live import trend
 from sandbox.report.numbers import number, share
 from sandbox.run.setup import DAY
 from sandbox.spec.scenario import EventSchema

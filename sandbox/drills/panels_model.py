@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from sandbox.drills.duty import Duty
-from sandbox.drills.table import Panel, PanelTable, trend
+from sandbox.drills.table import Panel, PanelTable
 from sandbox.monitor.quality import known_labels
 from sandbox.pipeline.decide import BLOCK, REVIEW
+from sandbox.report.live import trend
 from sandbox.report.numbers import number, share, words
 from sandbox.report.numbers import quality as shown
 from sandbox.run.setup import DAY

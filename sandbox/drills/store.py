@@ -1,31 +1,19 @@
-"""Sessions on disk: one small file each, written whole after every step, checked when read.
-
-A file holds the commands and what they led to; the state itself is played again. Each step seals
-the ones before it, so that a changed file is found out.
-"""
+"""Drill sessions on disk: the commands and what they led to; the state itself is played again."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from sandbox.adapters.files import json_bytes, output_errors, write_json
+from sandbox.adapters.sealed import NOT_KEPT, SealedFolder, not_a_session
 from sandbox.drills.session import Step
-from sandbox.errors import OutputError, SandboxError, UsageError, suggest
 
 __all__ = ["Kept", "SessionStore"]
-
-FORMAT = 1
-NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,80}$")
 
 
 @dataclass(frozen=True)
@@ -57,22 +45,15 @@ class SessionStore:
     """
 
     def __init__(self, home: Path) -> None:
-        self._home = home
+        self._folder = SealedFolder(home, "sandbox drill start DRILL", "`drill play`")
 
     def names(self) -> list[str]:
         """Return the names of all sessions, the one used last at the end."""
-        files = [(file.stat().st_mtime_ns, file.stem) for file in self._home.glob("*.json")]
-        return [name for _, name in sorted(files)]
+        return self._folder.names()
 
     def create(self, drill: str, seed: int, fingerprint: str) -> Kept:
         """Return a new session, kept under a free name."""
-        stem = re.sub(r"[^a-z0-9]+", "-", drill.lower()) + f"-{seed}"
-        taken, number = set(self.names()), 1
-        name = stem
-        while name in taken:
-            number += 1
-            name = f"{stem}-{number}"
-        kept = Kept(name, drill, seed, fingerprint)
+        kept = Kept(self._folder.free_name(f"{drill}-{seed}"), drill, seed, fingerprint)
         self.save(kept)
         return kept
 
@@ -84,17 +65,9 @@ class SessionStore:
         OutputError
             If it cannot be written; the file is as before.
         """
-        with output_errors(self._home):
-            self._home.mkdir(parents=True, exist_ok=True)
-        body: dict[str, Any] = {"format": FORMAT, **asdict(kept)}
+        body = asdict(kept)
         del body["name"]
-        try:
-            write_json(self._file(kept.name), {**body, "seal": _seal(body)})
-        except OutputError as error:
-            raise OutputError(
-                error.what, where=error.where,
-                hint="The session is as it was. Free some space, or choose another --home.",
-            ) from error  # fmt: skip
+        self._folder.write(kept.name, body)
 
     def load(self, name: str) -> Kept:
         """Read a session.
@@ -104,14 +77,11 @@ class SessionStore:
         UsageError
             If there is none of that name, or the file is not as it was written.
         """
-        names = self.names()
-        if not NAME.match(name) or name not in names:
-            raise UsageError(
-                "no such session", where="--session", got=name,
-                expected=f"one of {', '.join(names)}" if names else "a session",
-                hint=suggest(name, names) or "`sandbox drill start DRILL` begins one.",
-            )  # fmt: skip
-        return self._read(name)
+        body = self._folder.read(name)
+        try:
+            return msgspec.convert({**body, "name": name}, Kept)
+        except NOT_KEPT as error:
+            raise not_a_session(self._folder.file(name), error) from None
 
     def latest(self) -> Kept:
         """Return the session that was used last.
@@ -121,69 +91,8 @@ class SessionStore:
         UsageError
             If there is none.
         """
-        names = self.names()
-        if not names:
-            raise UsageError(
-                "no session yet", where="drill", expected="`sandbox drill start DRILL` first"
-            )
-        return self._read(names[-1])
+        return self.load(self._folder.latest())
 
-    @contextmanager
-    def locked(self, name: str) -> Iterator[None]:
-        """Keep other processes out of a session while the block runs.
-
-        Raises
-        ------
-        SandboxError
-            If another one is at it. A process that dies leaves no lock behind.
-        """
-        try:
-            import fcntl
-        except ImportError:  # not on this system
-            yield
-            return
-        with output_errors(self._home):
-            self._home.mkdir(parents=True, exist_ok=True)
-            file = os.open(self._home / f".{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise SandboxError(
-                    "the session is in use by another command", where=f"--session {name}",
-                    hint="Wait until it is done, or quit `drill play`.",
-                ) from None  # fmt: skip
-            yield
-        finally:
-            os.close(file)
-
-    def _file(self, name: str) -> Path:
-        return self._home / f"{name}.json"
-
-    def _read(self, name: str) -> Kept:
-        file = self._file(name)
-        try:
-            body = msgspec.json.decode(file.read_bytes())
-            seal = body.pop("seal")
-            if body["format"] != FORMAT or seal != _seal(body):
-                raise ValueError("it was changed after it was written")
-            del body["format"]
-            return msgspec.convert({**body, "name": name}, Kept)
-        except OSError as error:
-            raise UsageError(f"cannot be read ({error.strerror})", where=str(file)) from None
-        except (ValueError, TypeError, KeyError, AttributeError, msgspec.MsgspecError) as error:
-            raise UsageError(
-                f"not a session file ({error})", where=str(file),
-                hint="Remove it, and start the drill again.",
-            ) from None  # fmt: skip
-
-
-def _seal(body: Mapping[str, Any]) -> str:
-    """Return a digest that every step goes into, one upon the other."""
-    plain = msgspec.json.decode(json_bytes(body))  # as it will be read back
-    steps, result = plain.pop("steps"), plain.pop("result")
-    seal = ""
-    for part in (plain, *steps, result):
-        text = seal + json.dumps(part, sort_keys=True)
-        seal = hashlib.sha256(text.encode()).hexdigest()
-    return seal
+    def locked(self, name: str) -> AbstractContextManager[None]:
+        """Keep other processes out of a session; see `SealedFolder.locked`."""
+        return self._folder.locked(name)

@@ -21,6 +21,7 @@ __all__ = [
     "RunView",
     "WeeklyView",
     "sparkline",
+    "trend",
     "view_for",
 ]
 
@@ -254,3 +255,18 @@ def week_line(state: LiveState, fresh: Sequence[tuple[float, str]]) -> str:
         parts.append(" ".join(state.versions.split()))
     parts += [f"alert {day(when)} {text}" for when, text in fresh]
     return "  ".join(parts)
+
+
+def trend(values: Sequence[float], width: int = 14) -> str:
+    """Return values as bars from the lowest to the highest.
+
+    Examples
+    --------
+    >>> trend([1.0, 2.0, 3.0])
+    '▁▅█'
+    """
+    known = [v for v in values if v == v]
+    if not known:
+        return ""
+    low, high = min(known), max(known)
+    return sparkline(values, low, high if high > low else low + 1.0, width)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -184,3 +185,31 @@ class Incident(Spec):
     def end(self) -> float:
         """End [s after day 0]; infinity when it lasts for ever."""
         return float("inf") if self.cause.for_ is None else self.cause.at + self.cause.for_
+
+    def placed(
+        self,
+        at: float,
+        change: Mapping[str, Any],
+        mended_by: Sequence[Mapping[str, Any]] | None = None,
+    ) -> Incident:
+        """Return the same incident at another time, with other values of its own keys.
+
+        Parameters
+        ----------
+        at
+            Onset [s after day 0]; nothing begins before day 0.
+        change
+            Keys of its cause as in a file, such as ``to: 60%``.
+        mended_by
+            Who can end it; as it is when absent.
+
+        Raises
+        ------
+        ValidationError
+            If the incident has no such key, or not such a value.
+        """
+        (part,) = [p for p in ("drift", "fault", "stack", "serving") if getattr(self, p)]
+        told = getattr(self, part).model_dump(by_alias=True, exclude_none=True)
+        told |= {**change, "at": max(at, 0.0)}
+        remedies = mended_by or [remedy.model_dump() for remedy in self.mended_by]
+        return Incident.model_validate({"story": self.story, part: told, "mended_by": remedies})

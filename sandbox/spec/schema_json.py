@@ -15,8 +15,9 @@ from sandbox.spec.design import Champion, Design, Retraining, Trigger
 from sandbox.spec.features import CALENDAR, OPERATIONS, FeatureSpec
 from sandbox.spec.outline import HIDDEN, default_text, kind_of_field, models_below
 from sandbox.spec.scenario import Cost, Scenario
+from sandbox.spec.walkthrough import Walkthrough
 
-__all__ = ["design_schema", "scenario_schema"]
+__all__ = ["design_schema", "scenario_schema", "walkthrough_schema"]
 
 Schema = dict[str, Any]
 
@@ -29,6 +30,11 @@ def design_schema() -> Schema:
 def scenario_schema() -> Schema:
     """Return the JSON Schema (draft 2020-12) of a scenario, short forms included."""
     return _adapted(Scenario)
+
+
+def walkthrough_schema() -> Schema:
+    """Return the JSON Schema (draft 2020-12) of an interview."""
+    return _adapted(Walkthrough)
 
 
 def _adapted(root: type[BaseModel]) -> Schema:

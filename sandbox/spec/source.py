@@ -16,7 +16,7 @@ from sandbox.spec.design import ALERT_KINDS
 from sandbox.spec.features import OPERATIONS
 from sandbox.spec.tree import Key, YamlProblem, parse_yaml
 
-__all__ = ["Key", "Plain", "Source", "read_source", "show_key", "source_from_text"]
+__all__ = ["Key", "Plain", "Source", "dump_yaml", "read_source", "show_key", "source_from_text"]
 
 MAX_BYTES = 1_000_000
 _MAX_PART = 40
@@ -111,12 +111,17 @@ class Source:
         """Return the file's text, or the data as YAML where options changed them."""
         if not self.origins:
             return self.text
-        out = io.StringIO()
-        writer = YAML(typ="safe", pure=True)
-        writer.default_flow_style = False
-        writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-        writer.dump(self.data, out)
-        return out.getvalue()
+        return dump_yaml(self.data)
+
+
+def dump_yaml(data: Mapping[str, Any]) -> str:
+    """Return data as YAML, in the order in which they are."""
+    out = io.StringIO()
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style = False
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    writer.dump(data, out)
+    return out.getvalue()
 
 
 def show_key(place: Sequence[str | int]) -> str:

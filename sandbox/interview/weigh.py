@@ -1,0 +1,120 @@
+"""Which decisions paid and which cost, by what was measured beside the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.interview.curveballs import margin
+from sandbox.interview.notes import Notes
+from sandbox.report.numbers import money, quality, words
+from sandbox.spec.walkthrough import Decision
+
+__all__ = ["Weighed", "weigh_decisions"]
+
+LEAST = 0.2
+"""What a decision weighs where nothing measured speaks for or against it."""
+MOST = 3
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """One decision, and what speaks for or against it."""
+
+    name: str
+    ask: str
+    said: str
+    """What was chosen."""
+    then: str
+    """What it brings and costs."""
+    better: str
+    """What the reference does, where that is another option."""
+    evidence: tuple[str, ...]
+    """Measured: yours, the reference, the bound."""
+    worth: float
+    read: tuple[str, ...]
+
+
+def weigh_decisions(notes: Notes) -> tuple[list[Weighed], list[Weighed]]:
+    """Return the three best and the three costliest decisions, the most telling first.
+
+    A decision costs by what it is worth less than the best option, weighed by how far the
+    objectives that it shows in lie behind the reference's in the same world; it pays by how far
+    they lie on the right side of their bounds.
+    """
+    yours, reference = _objectives(notes, "yours"), _objectives(notes, "reference")
+    paid, cost = [], []
+    for name, option in notes.chosen.items():
+        decision = notes.loaded.walkthrough.decisions[name]
+        worth = decision.options[option].worth if option is not None else 0.0
+        shown = [one for one in decision.shows if one in yours]
+        evidence = (*_evidence(yours, reference, shown), *_met_by(notes, decision))
+        one = _weighed(notes, name, evidence)
+        if worth >= 1:
+            room = [max(margin(yours[o]) or 0.0, 0.0) for o in shown if _met(yours[o])]
+            paid.append((decision.weight * (LEAST + sum(room)), one))
+        elif worth < 0.75:
+            behind = [
+                max((margin(reference[o]) or 0.0) - (margin(yours[o]) or 0.0), 0.0) for o in shown
+            ]
+            cost.append((decision.weight * (1 - worth) * (LEAST + sum(behind)), one))
+    best = [one for _, one in sorted(paid, key=lambda item: -item[0])]
+    worst = [one for _, one in sorted(cost, key=lambda item: -item[0])]
+    return best[:MOST], worst[:MOST]
+
+
+def _objectives(notes: Notes, who: str) -> dict[str, Mapping[str, Any]]:
+    found = notes.work["hit"][who]["objectives"] if "hit" in notes.work else ()
+    return {one["name"]: one for one in found}
+
+
+def _met(objective: Mapping[str, Any]) -> bool:
+    return objective["passed"] is True
+
+
+def _evidence(
+    yours: Mapping[str, Mapping[str, Any]],
+    reference: Mapping[str, Mapping[str, Any]],
+    shown: list[str],
+) -> Iterator[str]:
+    for name in shown:
+        yield (
+            f"{words(name)}: yours {yours[name]['shown']}, the reference "
+            f"{reference[name]['shown']}, wanted {yours[name]['target']}"
+        )
+
+
+def _met_by(notes: Notes, decision: Decision) -> Iterator[str]:
+    """Yield what training showed of a choice about the model, and what curveballs cost."""
+    if decision.signal == "modelling" and "train" in notes.work:
+        yours, reference = notes.work["train"]["rows"][0], notes.work["train"]["rows"][-1]
+        yield (
+            f"in training: PR-AUC {quality(yours['pr_auc'])}, the reference "
+            f"{quality(reference['pr_auc'])}; your scores promise {yours['promised']:.3g} times "
+            "the true rate"
+        )
+    for ball in notes.work["hit"]["curveballs"] if "hit" in notes.work else ():
+        weak = notes.loaded.walkthrough.curveballs[ball["name"]].weak
+        if ball["kind"] == "incident" and set(weak) & set(decision.shows):
+            yield (
+                f"{ball['title']}: from then on you lost {money(ball['yours'])}, the reference "
+                f"{money(ball['reference'])}"
+            )
+
+
+def _weighed(notes: Notes, name: str, evidence: tuple[str, ...]) -> Weighed:
+    decision, option = notes.loaded.walkthrough.decisions[name], notes.chosen[name]
+    fill = notes.loaded.fill
+    best = decision.options[decision.best]
+    chosen = decision.options[option] if option is not None else None
+    return Weighed(
+        name=name,
+        ask=fill(decision.ask),
+        said=fill(chosen.say) if chosen else "left open",
+        then=fill(chosen.then) if chosen else "Nobody decided it; the default did.",
+        better="" if chosen and chosen.worth >= 1 else fill(f"{best.say}: {best.then}"),
+        evidence=evidence,
+        worth=chosen.worth if chosen else 0.0,
+        read=decision.read,
+    )
