@@ -8,13 +8,17 @@ WORKDIR /build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python3 -m venv --without-pip /venv
 
-# What the package needs comes first: it changes less often than the package.
-FROM build AS build-sandbox
-COPY pyproject.toml constraints.txt ./
+# What the package needs changes less often than pyproject.toml, and comes before the package.
+FROM build AS needs
+COPY pyproject.toml ./
 RUN python3 -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" > needs.txt
+
+FROM build AS build-sandbox
+COPY constraints.txt ./
+COPY --from=needs /build/needs.txt ./
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
     python3 -m pip --python /venv/bin/python install --quiet -c constraints.txt -r needs.txt
-COPY README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE ./
 COPY sandbox ./sandbox
 COPY scenarios ./scenarios
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \

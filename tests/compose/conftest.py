@@ -189,13 +189,13 @@ def _import_base(engine: Engine, folder: Path, tag: str) -> None:
     root = folder / "root"
     include = "--include=python3,python3-venv,python3-pip,ca-certificates"
     _must("debootstrap", "--variant=minbase", include, "bookworm", str(root), timeout=600)
-    tar = subprocess.Popen(["tar", "-C", str(root), "-c", "."], stdout=subprocess.PIPE)
-    subprocess.run(
-        ["docker", "import", "--change", 'CMD ["python3"]', "-", tag],
-        stdin=tar.stdout, check=True, env=dict(engine.environment), timeout=300,
-        stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert tar.wait() == 0
+    with subprocess.Popen(["tar", "-C", str(root), "-c", "."], stdout=subprocess.PIPE) as tar:
+        subprocess.run(
+            ["docker", "import", "--change", 'CMD ["python3"]', "-", tag],
+            stdin=tar.stdout, check=True, env=dict(engine.environment), timeout=300,
+            stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+    assert tar.returncode == 0
     shutil.rmtree(root)
 
 
@@ -213,11 +213,10 @@ def _index_secrets(folder: Path) -> Path:
         shutil.copy(found["cert"], authority)
         lines.append("cert = /run/secrets/ca")
     (folder / "pip.conf").write_text("\n".join(["[global]", *lines, ""]))
-    services = ("topics", "generator", "worker", "monitor", "trainer", "mlflow")
     override = folder / "secrets.yml"
     override.write_text(
         "services:\n"
-        + "".join(f"  {name}: {{build: {{secrets: [pip, ca]}}}}\n" for name in services)
+        + "".join(f"  {name}: {{build: {{secrets: [pip, ca]}}}}\n" for name in ("topics", "mlflow"))
         + f"secrets:\n  pip: {{file: {folder}/pip.conf}}\n  ca: {{file: {authority}}}\n"
     )
     return override

@@ -31,6 +31,7 @@ def pins() -> dict[str, str]:
 
 def broken(file: dict[str, Any]) -> Iterator[str]:
     """Yield the rules of this file that it breaks."""
+    built = {one["image"] for one in file["services"].values() if "build" in one}
     for name, service in file["services"].items():
         for rule, kept in {
             "read_only": service.get("read_only") is True,
@@ -49,7 +50,7 @@ def broken(file: dict[str, Any]) -> Iterator[str]:
                 for port in service.get("ports", ())
             ),
             "host": not {"privileged", "network_mode", "pid", "devices"} & set(service),
-            "pinned": "build" in service or re.search(r":\$\{[A-Z_]+\}$", service["image"]),
+            "pinned": service["image"] in built or _is_pinned(service["image"]),
             "mounts": all(_mount_is_safe(mount, file) for mount in service.get("volumes", ())),
             "gates": all(
                 _gate(file, needed) == need["condition"]
@@ -58,6 +59,10 @@ def broken(file: dict[str, Any]) -> Iterator[str]:
         }.items():
             if not kept:
                 yield f"{name}: {rule}"
+
+
+def _is_pinned(image: str) -> bool:
+    return re.search(r":\$\{[A-Z_]+_VERSION\}$", image) is not None
 
 
 def _checked(service: dict[str, Any]) -> bool:
