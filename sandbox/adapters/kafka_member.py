@@ -22,6 +22,8 @@ __all__ = ["KafkaMember", "chunk_of"]
 _LONGEST_ROUND = 120.0
 """Between two polls [s]: a replay of long logs comes in between."""
 _FETCH_WAIT = 0.5
+_NEWER = 0.005
+"""Wait for messages that came since the last poll [s]."""
 _JOINING = 3.0
 """Length of a client's poll while it joins [s]. kafka-python 3.0.12 begins to join again when it
 is asked for messages after an answer came that nobody waited for, so somebody always waits."""
@@ -117,6 +119,12 @@ class KafkaMember:
             wait = _FETCH_WAIT if self._stable() else _JOINING
             found = self._consumer.poll(timeout_ms=round(wait * 1000), max_records=most)
             rounds += 1
+        left = most - sum(map(len, found.values()))
+        if found and left > 0:
+            # That had come when the last poll ended; what came since takes a request of its own.
+            newer = self._consumer.poll(timeout_ms=round(_NEWER * 1000), max_records=left)
+            for at, records in newer.items():
+                found[at] = [*found.get(at, ()), *records]
         return found, self._consumer.group_metadata()
 
     def _stable(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,10 @@ def run_hit(
     balls = {name: loaded.walkthrough.curveballs[name] for name in names}
     incidents = dict(_incidents(loaded, names))
     yours, reference = prepare(design), prepare(None)
-    tell("the curveballs hit your design")
-    mine = _result(execute(replace(yours, incidents=incidents)), yours)
-    tell("the curveballs hit the reference")
-    theirs = _result(execute(replace(reference, incidents=incidents)), reference)
+    tell("the curveballs hit your design, and the reference")
+    both = [replace(one, incidents=incidents) for one in (yours, reference)]
+    with ThreadPoolExecutor(len(both)) as pool:  # most of a run is training, outside Python's lock
+        mine, theirs = map(_result, pool.map(execute, both), both)
     told = []
     for place, (name, ball) in enumerate(balls.items()):
         if ball.fault is not None:
