@@ -80,6 +80,7 @@ def engine() -> Iterator[Engine]:
             one = Engine(environment)
             _build_images(one, folder, cache)
             yield one
+            one.run("docker", "image", "prune", "--force")  # what these replaced
 
 
 def _skip_where_it_cannot_run() -> None:
