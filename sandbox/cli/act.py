@@ -16,7 +16,7 @@ from sandbox.errors import SandboxError, UsageError
 
 __all__ = [
     "canary", "drift_app", "explore", "incident_app", "load", "promote", "retrain", "rollback",
-    "shadow", "threshold",
+    "shadow", "threshold", "whoami",
 ]  # fmt: skip
 
 LOOK_EVERY = 0.1
@@ -171,7 +171,7 @@ def _act(action: str, args: dict[str, str | None], at: str, wait: float, as_json
     from sandbox.adapters.http import ask, tell
 
     given = {name: value for name, value in args.items() if value is not None}
-    command = {"action": action, "args": given, "who": _me()}
+    command = {"action": action, "args": given, "who": whoami()}
     name = tell(at, json.dumps(command).encode())
     deadline = time.monotonic() + wait
     while True:
@@ -195,7 +195,8 @@ def _act(action: str, args: dict[str, str | None], at: str, wait: float, as_json
         raise SandboxError(str(answer["what"]).rstrip("."), where=action)
 
 
-def _me() -> str:
+def whoami() -> str:
+    """Return the name under which this person's commands go."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

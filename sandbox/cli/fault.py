@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from types import FrameType
 from typing import Annotated
 
 import typer
 
+from sandbox.cli.act import whoami
+from sandbox.cli.live import HERE, At
 from sandbox.cli.options import Json
 from sandbox.cli.tables import say, say_json
-from sandbox.errors import UsageError
+from sandbox.errors import SandboxError, UsageError
 
 __all__ = ["fault"]
 
@@ -54,6 +57,7 @@ def fault(
         str,
         typer.Option("--project", envvar="COMPOSE_PROJECT_NAME", help="Compose project."),
     ] = PROJECT,
+    at: At = HERE,
     as_json: Json = False,
 ) -> None:
     """Trouble a container of the live system, and put it right again.
@@ -70,16 +74,27 @@ def fault(
         container = container_of(client, project, service, index)
         name, began = str(container.name), time.monotonic()
         with troubled(container, kind, share):
+            _note(at, f"{name}: {done} for {format_duration(seconds)}")
             if not as_json:
                 say(f"{name}: {done} for {format_duration(seconds)}; Ctrl-C ends it now.")
             stop.wait(seconds)
         lasted = time.monotonic() - began
+    _note(at, f"{name}: {undone} after {lasted:.1f}s")
     if as_json:
         say_json({"fault": kind.value, "service": service, "container": name, "seconds": lasted})
     else:
         say(f"{name}: {undone} after {lasted:.1f}s.")
     if stop.is_set():
         raise typer.Exit(INTERRUPTED)
+
+
+def _note(at: str, what: str) -> None:
+    """Have the monitor write it down, so that dashboards show it; it may be what is troubled."""
+    from sandbox.adapters.http import tell
+
+    command = {"action": "note", "args": {"what": what}, "who": whoami()}
+    with suppress(SandboxError):
+        tell(at, json.dumps(command).encode(), timeout=2.0)
 
 
 @contextmanager

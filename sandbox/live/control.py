@@ -27,7 +27,7 @@ __all__ = ["ACTIONS", "MOST_BYTES", "Action", "Arg", "model_asked", "parse_comma
 MOST_BYTES = 16 * 1024
 """Longest command."""
 MOST_LOAD = 100.0
-_MOST_WORD = 100
+_MOST_WORD, _MOST_TEXT = 100, 200
 _MONTHS = 400 * 86400.0
 """Longest duration [s]."""
 Value = str | float | int | bool
@@ -100,6 +100,10 @@ ACTIONS: Mapping[str, Action] = {
     "explore": Action(
         "trainer", "let a share of would-be blocked events through, for their labels",
         {"share": Arg("share", "of would-be blocked events", needed=True)},
+    ),
+    "note": Action(
+        "monitor", "write down what is done to the system from outside, such as a fault",
+        {"what": Arg("text", "in words", needed=True)},
     ),
 }  # fmt: skip
 _REASON = "reason"
@@ -206,7 +210,7 @@ class _Args:
         readers: Mapping[str, Callable[[str, Value], Value]] = {
             "knob": self._knob, "incident": self._incident, "duration": self._duration,
             "share": self._share, "threshold": self._threshold, "factor": self._factor,
-            "value": self._value,
+            "value": self._value, "text": self._text,
         }  # fmt: skip
         return readers[kind](name, value)
 
@@ -225,6 +229,14 @@ class _Args:
                 hint=suggest(str(value), known),
             )  # fmt: skip
         return str(value)
+
+    def _text(self, name: str, value: Value) -> str:
+        if not isinstance(value, str) or not value.isprintable() or len(value) > _MOST_TEXT:
+            expected = f"at most {_MOST_TEXT} printable characters"
+            raise UsageError(
+                "not a note", where=f"{self._name} {name}", got=value, expected=expected
+            )
+        return value
 
     def _duration(self, name: str, value: Value) -> float:
         strictly = name == "for"

@@ -13,7 +13,7 @@ import numpy as np
 
 from sandbox.adapters.event_log import Chunk, Place
 from sandbox.errors import SandboxError, UsageError
-from sandbox.live.control import parse_command
+from sandbox.live.control import ACTIONS, parse_command
 from sandbox.live.day_book import DayBook
 from sandbox.live.dead_letters import unanswered
 from sandbox.live.desk import FED
@@ -67,7 +67,7 @@ class Monitor:
         """How many of `News.champions` the book knows."""
         self._refused: list[np.int8] = []
         self._outgoing: list[tuple[str, bytes]] = []
-        self._malformed: list[tuple[int, str]] = []
+        self._answers: list[Happening] = []
         self._failed = ""
         self._rest_until = 0.0
         self._up_to_date = False
@@ -79,7 +79,7 @@ class Monitor:
             self._read()
             if not self._up_to_date or time.monotonic() < self._rest_until:
                 return
-            self._refuse()
+            self._answer()
             for end in self._journal.closed(self._book.closed):
                 if end not in self._news.worked:
                     break
@@ -167,10 +167,7 @@ class Monitor:
 
     def _hear(self, topic: str, value: bytes, offset: int) -> None:
         if topic == self._topics.control:
-            try:
-                parse_command(value, self._setting.prepared)
-            except UsageError as error:
-                self._malformed.append((offset, error.line()))
+            self._take_command(value, offset)
             return
         try:
             if topic == self._topics.happenings:
@@ -179,6 +176,17 @@ class Monitor:
                 self._serving, self._changed_at = decode(value, ServingState), self._setting.now()
         except msgspec.MsgspecError:
             return  # whoever wrote it, it says nothing
+
+    def _take_command(self, value: bytes, offset: int) -> None:
+        facts = {"offset": offset}
+        try:
+            command = parse_command(value, self._setting.prepared)
+        except UsageError as error:
+            self._answers.append(self._said("refused", error.line(), ok=False, facts=facts))
+            return
+        if ACTIONS[command.action].role == ROLE:
+            note = self._said("fault", str(command.args["what"]), facts=facts)
+            self._answers.append(msgspec.structs.replace(note, who=command.who, command=command.id))
 
     def _notice(self, happening: Happening, offset: int) -> None:
         self._news.take(happening, offset, self._setting.now())
@@ -197,12 +205,12 @@ class Monitor:
             delay = (labels["label_time"] - labels["event_time"])[labels["source"] == FED]
             self._setting.metrics.label_delay.observe(delay)
 
-    def _refuse(self) -> None:
-        """Report commands that are none; they change nothing."""
-        malformed, self._malformed = self._malformed, []
-        for offset, line in malformed:
-            if offset >= self._news.refused_to:
-                self._tell("refused", line, ok=False, facts={"offset": offset})
+    def _answer(self) -> None:
+        """Answer notes, and report commands that are none, which change nothing; each once."""
+        answers, self._answers = self._answers, []
+        for answer in answers:
+            if answer.facts["offset"] >= self._news.answered_to:
+                self._outgoing.append((self._topics.happenings, encode(answer)))
 
     def _follow(self, now: float) -> None:
         """Start over with the champions that came before a time [s since day 0]."""
@@ -247,9 +255,12 @@ class Monitor:
             self._outgoing.append((self._topics.control, encode(asked)))
 
     def _tell(self, kind: str, what: str, *, ok: bool = True, facts: dict[str, Any]) -> None:
-        now, day = self._setting.now(), max(self._journal.newest, 0.0) / DAY
-        told = Happening(kind, what, ROLE, ok=ok, sent=now, day=day, facts=facts)
+        told = self._said(kind, what, ok=ok, facts=facts)
         self._outgoing.append((self._topics.happenings, encode(told)))
+
+    def _said(self, kind: str, what: str, *, ok: bool = True, facts: dict[str, Any]) -> Happening:
+        now, day = self._setting.now(), max(self._journal.newest, 0.0) / DAY
+        return Happening(kind, what, ROLE, ok=ok, sent=now, day=day, facts=facts)
 
     def _speak(self) -> None:
         """Send what there is to say; where the log does not take it, it stays."""

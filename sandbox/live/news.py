@@ -45,8 +45,8 @@ class News:
         """When the last training job was asked for [s since day 0]."""
         self.said: set[tuple[float, str, str]] = set()
         """Alerts that were told: day, kind, subject."""
-        self.refused_to = 0
-        """Offset after the last command that the monitor refused."""
+        self.answered_to = 0
+        """Offset after the last command that the monitor answered."""
 
     def take(self, happening: Happening, offset: int, now: float) -> None:
         """Take a happening; `now` is the wall clock [s since epoch]."""
@@ -56,8 +56,8 @@ class News:
             match happening.kind, happening.facts:
                 case "alert", {"alert": str(kind), "subject": str(subject), "day": float(day)}:
                     self.said.add((day, kind, subject))
-                case "refused", {"offset": int(at)}:
-                    self.refused_to = max(self.refused_to, at + 1)
+                case "refused" | "fault", {"offset": int(at)}:
+                    self.answered_to = max(self.answered_to, at + 1)
         if happening.kind != "clock" and happening.sent > now - SHOWN:
             self._show(happening)
 

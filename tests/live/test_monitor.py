@@ -216,6 +216,24 @@ def test_a_malformed_command_changes_nothing_and_is_reported_once(
     assert len(village.happenings()) == 3 and commands_after(village, 3) == [good]
 
 
+def test_what_is_done_from_outside_is_written_down_once_with_its_name(
+    root: Path, tmp_path: Path
+) -> None:
+    village = Village(small(root, CALM), tmp_path)
+    monitor = Monitor(village.setting("monitor"))
+    note = b'{"action": "note", "args": {"what": "worker-1: killed"}, "who": "ada"}'
+    id = monitor.control(note)
+    until(lambda: bool(village.happenings("fault")), monitor)
+    again = Monitor(village.setting("again"))
+    for _ in range(5):
+        monitor.step(0.0)
+        again.step(0.0)
+    (told,) = village.happenings("fault")
+    assert (told.what, told.who, told.command) == ("worker-1: killed", "ada", id)
+    with pytest.raises(UsageError, match="not a note"):
+        monitor.control(note.replace(b"killed", b"k" * 300))
+
+
 def commands_after(village: Village, offset: int) -> list[str]:
     messages = village.messages(village.topics.control)[offset:]
     return [msgspec.json.decode(m, type=Command).id for m in messages]
