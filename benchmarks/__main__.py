@@ -14,6 +14,7 @@ FIGURES = (
     "scoring",
     "handbook_generation",
     "capacity",
+    "live",
 )
 
 
