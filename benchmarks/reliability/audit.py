@@ -15,9 +15,9 @@ from benchmarks.reliability.case import Case
 from sandbox.adapters.event_log import Chunk, EventLog, Place
 from sandbox.batch import Batch
 from sandbox.live.frames import read_frame
-from sandbox.live.intake import Intake
-from sandbox.live.snapshots import Snapshots
-from sandbox.live.states import PartitionState
+from sandbox.live.worker.intake import Intake
+from sandbox.live.worker.snapshots import Snapshots
+from sandbox.live.worker.states import PartitionState
 from sandbox.pipeline.admission import KEEP
 
 __all__ = ["Audit", "Decisions", "audit", "same_state"]
@@ -125,7 +125,7 @@ def _folded(case: Case, log: EventLog, key: str, place: Place, offset: int) -> b
 
 
 def _fold_all(state: PartitionState, waiting: list[Batch]) -> None:
-    from sandbox.live.intake import Piece
+    from sandbox.live.worker.intake import Piece
 
     if waiting:
         state.fold(Piece(Batch.concat(waiting), labels=False))

@@ -19,7 +19,7 @@ import kafka
 from benchmarks.reliability.case import Case, load_prepared
 from sandbox.adapters.event_log import Member, Offsets, Place
 from sandbox.adapters.kafka_log import KafkaLog, wait_for_broker
-from sandbox.live.worker import Worker
+from sandbox.live.worker.worker import Worker
 
 SNAPSHOT_EVERY = 2.0
 COMMIT_EVERY = 0.5

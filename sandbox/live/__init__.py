@@ -1,4 +1,5 @@
 """Live roles: the same pipeline on a real log, in wall-clock time.
 
-Import from the modules (`live.worker`, `live.generator`, ...): this package loads nothing.
+A folder a role (`live.worker.worker`, `live.generator.generator`, ...); what roles share stands
+beside them. This package loads nothing.
 """

@@ -18,7 +18,7 @@ from sandbox.adapters.memory_log import MemoryLog
 from sandbox.adapters.mlflow import MlflowRegistry
 from sandbox.errors import SandboxError
 from sandbox.live.metrics import LiveMetrics
-from sandbox.live.monitor import Monitor
+from sandbox.live.monitor.monitor import Monitor
 from sandbox.live.processes import make_role, open_setting
 from sandbox.live.role import Role, Setting, keep_going
 from sandbox.run.setup import Prepared

@@ -17,7 +17,7 @@ from sandbox.adapters.http import Answers, HttpServer
 from sandbox.adapters.registry import Registry
 from sandbox.errors import SandboxError, UsageError, suggest
 from sandbox.live.metrics import LiveMetrics
-from sandbox.live.monitor import Monitor
+from sandbox.live.monitor.monitor import Monitor
 from sandbox.live.role import PATIENCE, Role, Setting
 from sandbox.live.topics import Topics
 from sandbox.run.setup import Prepared
@@ -91,9 +91,9 @@ def check_role(role: str) -> None:
 
 def make_role(role: str, setting: Setting) -> Role:
     """Return a role that begins with its first step."""
-    from sandbox.live.generator import Generator
-    from sandbox.live.trainer import Trainer
-    from sandbox.live.worker import Worker
+    from sandbox.live.generator.generator import Generator
+    from sandbox.live.trainer.trainer import Trainer
+    from sandbox.live.worker.worker import Worker
 
     known: Mapping[str, Callable[[Setting], Role]] = {
         "generator": Generator, "worker": Worker, "monitor": Monitor, "trainer": Trainer,

@@ -157,7 +157,7 @@ def test_it_listens_on_loopback(system: Embedded) -> None:
 def test_a_dead_role_is_said(
     prepared: Prepared, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sandbox.live.worker import Worker
+    from sandbox.live.worker.worker import Worker
 
     def die(*_: object) -> None:
         raise SandboxError("the disk is full", where="worker")
@@ -177,7 +177,7 @@ def test_a_dead_role_is_said(
 def test_a_role_that_does_not_end_is_said(
     prepared: Prepared, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sandbox.live.worker import Worker
+    from sandbox.live.worker.worker import Worker
 
     wake = threading.Event()
     monkeypatch.setattr(module, "PATIENCE", 0.5)

@@ -11,12 +11,12 @@ import pytest
 from numpy.typing import NDArray
 
 from sandbox.batch import Batch
-from sandbox.live import generator as live_generator
 from sandbox.live.frames import frame_of
-from sandbox.live.generator import Generator
+from sandbox.live.generator import generator as live_generator
+from sandbox.live.generator.generator import Generator
+from sandbox.live.generator.outside import Outside
+from sandbox.live.generator.switchboard import Switchboard
 from sandbox.live.journal import REVIEWED
-from sandbox.live.outside import Outside
-from sandbox.live.switchboard import Switchboard
 from sandbox.pipeline.decide import ALLOW, BLOCK, REVIEW
 from sandbox.run.setup import DAY
 from sandbox.run.traffic import BLOCK as BLOCK_TIME

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from sandbox.batch import Batch
 from sandbox.errors import UsageError
-from sandbox.live.generator import Generator
+from sandbox.live.generator.generator import Generator
 from sandbox.live.journal import Journal
 from sandbox.live.messages import Command, Happening
 from sandbox.live.metrics import LiveMetrics
-from sandbox.live.monitor import Monitor
-from sandbox.live.news import MOST, SHOWN, News
-from sandbox.live.worker import Worker
+from sandbox.live.monitor.monitor import Monitor
+from sandbox.live.monitor.news import MOST, SHOWN, News
+from sandbox.live.worker.worker import Worker
 from sandbox.model import ModelVersion
 from sandbox.monitor import CostLedger, cost_of
 from sandbox.pipeline.decide import BLOCK

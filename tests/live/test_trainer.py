@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from sandbox.errors import SandboxError
-from sandbox.live import trainer as module
-from sandbox.live.generator import Generator
+from sandbox.live.generator.generator import Generator
 from sandbox.live.messages import Command, Happening, ServingState, encode
-from sandbox.live.trainer import Trainer
-from sandbox.live.worker import Worker
-from sandbox.live.workshop import RECORD, record_from
+from sandbox.live.trainer import trainer as module
+from sandbox.live.trainer.trainer import Trainer
+from sandbox.live.trainer.workshop import RECORD, record_from
+from sandbox.live.worker.worker import Worker
 from sandbox.model import version_from_files
 from sandbox.pipeline.decide import BLOCK
 from sandbox.run.setup import DAY, Prepared

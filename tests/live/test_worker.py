@@ -17,10 +17,10 @@ from sandbox.adapters.memory_log import MemoryLog
 from sandbox.batch import Batch
 from sandbox.errors import SandboxError
 from sandbox.live.frames import frame_of, read_frame
-from sandbox.live.intake import Intake, Piece
 from sandbox.live.messages import Happening, ServingState, decode, encode
-from sandbox.live.states import PartitionState
-from sandbox.live.worker import Worker
+from sandbox.live.worker.intake import Intake, Piece
+from sandbox.live.worker.states import PartitionState
+from sandbox.live.worker.worker import Worker
 from sandbox.pipeline.decide import DECISIONS
 from sandbox.pipeline.pipeline import Pipeline
 from sandbox.pipeline.schema import REASONS

@@ -11,10 +11,10 @@ import numpy as np
 
 from sandbox.adapters.event_log import Chunk, Place
 from sandbox.batch import Batch
-from sandbox.live.intake import DeadLetter, Intake
 from sandbox.live.role import Setting
-from sandbox.live.snapshots import Snapshots
-from sandbox.live.states import PartitionState
+from sandbox.live.worker.intake import DeadLetter, Intake
+from sandbox.live.worker.snapshots import Snapshots
+from sandbox.live.worker.states import PartitionState
 
 __all__ = ["Gap", "Seat", "Work"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.batch import Batch
-from sandbox.live.intake import Piece
+from sandbox.live.worker.intake import Piece
 from sandbox.pipeline.features.online import StageStore
 from sandbox.pipeline.features.plan import FeaturePlan
 from sandbox.pipeline.schema import SchemaCheck

@@ -11,12 +11,12 @@ import time
 
 from sandbox.adapters.event_log import Reader
 from sandbox.errors import SandboxError
-from sandbox.live.handover import Handover
-from sandbox.live.office import ROLE, Office
-from sandbox.live.orders import Orders
 from sandbox.live.role import Setting
-from sandbox.live.tenure import Tenure
-from sandbox.live.workshop import Task
+from sandbox.live.trainer.handover import Handover
+from sandbox.live.trainer.office import ROLE, Office
+from sandbox.live.trainer.orders import Orders
+from sandbox.live.trainer.tenure import Tenure
+from sandbox.live.trainer.workshop import Task
 from sandbox.model import CannotTrain
 from sandbox.run.lifecycle import Lifecycle
 from sandbox.run.setup import DAY

@@ -6,7 +6,7 @@ import time
 
 from sandbox.adapters.event_log import Fenced, Place
 from sandbox.errors import SandboxError, UsageError
-from sandbox.live.playing import Playing
+from sandbox.live.generator.playing import Playing
 from sandbox.live.role import Setting
 
 __all__ = ["Generator"]

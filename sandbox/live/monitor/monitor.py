@@ -14,13 +14,13 @@ import numpy as np
 from sandbox.adapters.event_log import Chunk, Place
 from sandbox.errors import SandboxError, UsageError
 from sandbox.live.control import ACTIONS, parse_command
-from sandbox.live.day_book import DayBook
 from sandbox.live.dead_letters import unanswered
-from sandbox.live.desk import FED
 from sandbox.live.frames import NotAFrame, read_frame
+from sandbox.live.generator.desk import FED
 from sandbox.live.journal import Journal
 from sandbox.live.messages import Command, Happening, ServingState, decode, encode
-from sandbox.live.news import News
+from sandbox.live.monitor.day_book import DayBook
+from sandbox.live.monitor.news import News
 from sandbox.live.role import Setting
 from sandbox.model import version_from_files
 from sandbox.record import AlertRecord

@@ -13,15 +13,15 @@ from sandbox.batch import Batch
 from sandbox.errors import UsageError
 from sandbox.live.control import ACTIONS, parse_command
 from sandbox.live.dead_letters import poisoned
-from sandbox.live.desk import Desk
 from sandbox.live.frames import NotAFrame, read_frame
+from sandbox.live.generator.desk import Desk
+from sandbox.live.generator.outbox import Outbox
+from sandbox.live.generator.outside import Outside
+from sandbox.live.generator.past import Past
+from sandbox.live.generator.switchboard import Switch, Switchboard
 from sandbox.live.messages import Command, Happening, ServingState, decode
-from sandbox.live.outbox import Outbox
-from sandbox.live.outside import Outside
-from sandbox.live.past import Past
 from sandbox.live.progress import EventTimes
 from sandbox.live.role import Setting
-from sandbox.live.switchboard import Switch, Switchboard
 from sandbox.run.setup import DAY
 from sandbox.simulate.control import ControlPlane, Phase
 

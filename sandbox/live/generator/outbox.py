@@ -8,8 +8,8 @@ from sandbox.adapters.event_log import Fenced, Place, Transactor
 from sandbox.batch import Batch
 from sandbox.errors import SandboxError
 from sandbox.live.frames import frame_of
+from sandbox.live.generator.past import everything
 from sandbox.live.messages import Happening, encode
-from sandbox.live.past import everything
 from sandbox.live.role import Setting
 from sandbox.live.topics import partition_of
 from sandbox.pipeline.codec import EventCodec

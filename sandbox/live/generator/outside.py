@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from sandbox.batch import Batch
-from sandbox.live.switchboard import Switchboard
+from sandbox.live.generator.switchboard import Switchboard
 from sandbox.monitor import cost_of
 from sandbox.run.setup import DAY, Prepared
 from sandbox.run.traffic import BLOCK, Traffic

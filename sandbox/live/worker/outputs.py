@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from sandbox.adapters.event_log import Place
 from sandbox.batch import Batch
-from sandbox.live.following import Models
 from sandbox.live.frames import frame_of
 from sandbox.live.topics import Topics, partition_of
+from sandbox.live.worker.following import Models
 from sandbox.pipeline.decide import DECISIONS
 from sandbox.pipeline.decider import Decider
 from sandbox.pipeline.features.rows import fill_row_features

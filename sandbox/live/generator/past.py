@@ -14,10 +14,10 @@ from sandbox.adapters.event_log import Chunk, EventLog, Offsets
 from sandbox.batch import Batch
 from sandbox.errors import SandboxError
 from sandbox.live.frames import NotAFrame, read_frame
+from sandbox.live.generator.switchboard import Switch
 from sandbox.live.messages import Happening, decode
 from sandbox.live.progress import EventTimes
 from sandbox.live.role import Setting
-from sandbox.live.switchboard import Switch
 
 __all__ = ["Past", "everything"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.live.handover import Handover
-from sandbox.live.office import Office
+from sandbox.live.trainer.handover import Handover
+from sandbox.live.trainer.office import Office
 from sandbox.pipeline.decide import BLOCK as BLOCKED
 from sandbox.run.setup import DAY
 from sandbox.run.training_job import Candidate

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from sandbox.errors import SandboxError, UsageError
 from sandbox.live.control import ACTIONS, model_asked, parse_command
 from sandbox.live.messages import Command
-from sandbox.live.office import ROLE, Office
-from sandbox.live.tenure import Tenure
+from sandbox.live.trainer.office import ROLE, Office
+from sandbox.live.trainer.tenure import Tenure
 
 __all__ = ["MONITOR", "Orders"]
 

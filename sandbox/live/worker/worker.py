@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from sandbox.adapters.event_log import Chunk, Fenced, Member, Offsets, Transactor, Writer
 from sandbox.batch import Batch
 from sandbox.errors import SandboxError
-from sandbox.live.following import Following
 from sandbox.live.messages import Happening, encode
 from sandbox.live.metrics import NOT_AN_EVENT
-from sandbox.live.outputs import Decided, Message, Outputs
 from sandbox.live.role import Setting
-from sandbox.live.seat import Gap, Seat, Work
-from sandbox.live.snapshots import Snapshots
+from sandbox.live.worker.following import Following
+from sandbox.live.worker.outputs import Decided, Message, Outputs
+from sandbox.live.worker.seat import Gap, Seat, Work
+from sandbox.live.worker.snapshots import Snapshots
 from sandbox.pipeline.decide import DECISIONS
 from sandbox.pipeline.features.online import warm_up
 from sandbox.pipeline.schema import REASONS

@@ -11,7 +11,7 @@ from sandbox.errors import SandboxError
 from sandbox.live.journal import Journal
 from sandbox.live.messages import Happening, ServingState, encode
 from sandbox.live.role import Setting
-from sandbox.live.workshop import Made, Task, Workshop
+from sandbox.live.trainer.workshop import Made, Task, Workshop
 from sandbox.run.lifecycle import Lifecycle
 from sandbox.run.setup import DAY
 from sandbox.spec.design import ModelSpec

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import msgspec
 
+from sandbox.live.generator.past import everything
 from sandbox.live.messages import Happening, ServingState, decode
-from sandbox.live.past import everything
 from sandbox.live.role import Setting
-from sandbox.live.workshop import record_from
+from sandbox.live.trainer.workshop import record_from
 from sandbox.model import ModelVersion, version_from_files
 from sandbox.record import VersionRecord
 

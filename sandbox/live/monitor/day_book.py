@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.live.gauges import GaugeTable, number
 from sandbox.live.journal import Journal
 from sandbox.live.metrics import LiveMetrics
+from sandbox.live.monitor.gauges import GaugeTable, number
 from sandbox.model import ModelVersion
 from sandbox.monitor import CostLedger, matured_labels
 from sandbox.pipeline.decide import BLOCK, REVIEW

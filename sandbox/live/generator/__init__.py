@@ -1,0 +1,1 @@
+"""Generator: the outside world in real time."""

@@ -1,0 +1,1 @@
+"""Monitor: what the design watches, and what it came to."""

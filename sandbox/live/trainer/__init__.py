@@ -1,0 +1,1 @@
+"""Trainer: versions of the model, from training to rollback."""

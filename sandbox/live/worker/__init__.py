@@ -1,0 +1,1 @@
+"""Worker: folds, scores, decides, everything once."""
