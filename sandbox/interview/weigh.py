@@ -16,6 +16,7 @@ __all__ = ["Weighed", "weigh_decisions"]
 LEAST = 0.2
 """What a decision weighs where nothing measured speaks for or against it."""
 MOST = 3
+UNSHOWN = "Nothing measured is behind the reference's: in these days it did not show."
 
 
 @dataclass(frozen=True)
@@ -49,16 +50,16 @@ def weigh_decisions(notes: Notes) -> tuple[list[Weighed], list[Weighed]]:
         decision = notes.loaded.walkthrough.decisions[name]
         worth = decision.options[option].worth if option is not None else 0.0
         shown = [one for one in decision.shows if one in yours]
-        evidence = (*_evidence(yours, reference, shown), *_met_by(notes, decision))
-        one = _weighed(notes, name, evidence)
         if worth >= 1:
-            room = [max(margin(yours[o]) or 0.0, 0.0) for o in shown if _met(yours[o])]
-            paid.append((decision.weight * (LEAST + sum(room)), one))
+            room = {o: max(margin(yours[o]) or 0.0, 0.0) for o in shown if _met(yours[o])}
+            one = _weighed(notes, name, tuple(_evidence(yours, reference, list(room))))
+            paid.append((decision.weight * (LEAST + sum(room.values())), one))
         elif worth < 0.75:
-            behind = [
-                max((margin(reference[o]) or 0.0) - (margin(yours[o]) or 0.0), 0.0) for o in shown
-            ]
-            cost.append((decision.weight * (1 - worth) * (LEAST + sum(behind)), one))
+            gaps = {o: (margin(reference[o]) or 0.0) - (margin(yours[o]) or 0.0) for o in shown}
+            behind = {o: gap for o, gap in gaps.items() if gap > 0}
+            said = (*_evidence(yours, reference, list(behind)), *_met_by(notes, decision))
+            one = _weighed(notes, name, said or (UNSHOWN,))
+            cost.append((decision.weight * (1 - worth) * (LEAST + sum(behind.values())), one))
     best = [one for _, one in sorted(paid, key=lambda item: -item[0])]
     worst = [one for _, one in sorted(cost, key=lambda item: -item[0])]
     return best[:MOST], worst[:MOST]
@@ -86,17 +87,19 @@ def _evidence(
 
 
 def _met_by(notes: Notes, decision: Decision) -> Iterator[str]:
-    """Yield what training showed of a choice about the model, and what curveballs cost."""
+    """Yield where training or a curveball came out worse than for the reference."""
     if decision.signal == "modelling" and "train" in notes.work:
         yours, reference = notes.work["train"]["rows"][0], notes.work["train"]["rows"][-1]
-        yield (
-            f"in training: PR-AUC {quality(yours['pr_auc'])}, the reference "
-            f"{quality(reference['pr_auc'])}; your scores promise {yours['promised']:.3g} times "
-            "the true rate"
-        )
+        if yours["pr_auc"] < reference["pr_auc"]:
+            yield (
+                f"in training: PR-AUC {quality(yours['pr_auc'])}, the reference "
+                f"{quality(reference['pr_auc'])}; your scores promise "
+                f"{yours['promised']:.3g} times the true rate"
+            )
     for ball in notes.work["hit"]["curveballs"] if "hit" in notes.work else ():
         weak = notes.loaded.walkthrough.curveballs[ball["name"]].weak
-        if ball["kind"] == "incident" and set(weak) & set(decision.shows):
+        told = ball["kind"] == "incident" and set(weak) & set(decision.shows)
+        if told and ball["yours"] > ball["reference"]:
             yield (
                 f"{ball['title']}: from then on you lost {money(ball['yours'])}, the reference "
                 f"{money(ball['reference'])}"

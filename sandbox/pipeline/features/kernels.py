@@ -50,16 +50,16 @@ def _find(key: int, dense: NDArray[np.int32], table: NDArray[np.int64]) -> int:
 def _register(key: int, width: int, state: State) -> int:
     """Give a new key its row; return -1 (and say what is needed) where there is no room."""
     count = state.counters[codes.KEYS]
-    ring = _allocate(_FIRST_CLASS, state.arena, state.free, state.counters)
     if (count + 1) * width > len(state.rows) or 2 * (count + 1) > len(state.table):
         state.counters[codes.NEED] = codes.FULL_KEYS
-    elif key < codes.DENSE_LIMIT and key >= len(state.dense):
+        return -1
+    if key < codes.DENSE_LIMIT and key >= len(state.dense):
         state.counters[codes.NEED] = codes.FULL_DENSE
-    elif ring < 0:
+        return -1
+    # Last, so that where rings lie does not depend on when the rest ran out of room.
+    ring = _allocate(_FIRST_CLASS, state.arena, state.free, state.counters)
+    if ring < 0:
         state.counters[codes.NEED] = codes.FULL_ARENA
-    if state.counters[codes.NEED] != 0:
-        if ring >= 0:
-            _release(ring, _FIRST_CLASS, state.arena, state.free)
         return -1
     _enter(key, count, state.dense, state.table)
     row = count * width
@@ -174,20 +174,21 @@ def _make_room(row: int, plan: Layout, state: State) -> bool:
     ring, mask, tail = rows[row + codes.RING], rows[row + codes.MASK], rows[row + codes.TAIL]
     _slide(row, state.rows_f[row + codes.NEWEST], plan, state)
     horizon = state.rows_f[row + codes.NEWEST] - plan.spans[1]
-    begin = rows[row + codes.BEGIN]
+    begin, evicted = rows[row + codes.BEGIN], state.rows_f[row + codes.EVICTED]
     while begin < tail and times[ring + (begin & mask) * width] <= horizon:
-        state.rows_f[row + codes.EVICTED] = times[ring + (begin & mask) * width]
+        evicted = times[ring + (begin & mask) * width]
         begin += 1
-    rows[row + codes.BEGIN] = begin
-    if 4 * (tail - begin) <= 3 * (mask + 1):
-        return True
-    size = 0
-    while (1 << size) <= mask:
-        size += 1
-    larger = _allocate(size + 1, state.arena, state.free, state.counters)
+    larger, size = -1, 0
+    if 4 * (tail - begin) > 3 * (mask + 1):
+        while (1 << size) <= mask:
+            size += 1
+        larger = _allocate(size + 1, state.arena, state.free, state.counters)
+        if larger < 0:  # as if nobody had asked: the same is decided again where there is room
+            state.counters[codes.NEED] = codes.FULL_ARENA
+            return False
+    rows[row + codes.BEGIN], state.rows_f[row + codes.EVICTED] = begin, evicted
     if larger < 0:
-        state.counters[codes.NEED] = codes.FULL_ARENA
-        return False
+        return True
     for place in range(begin, tail):
         old = ring + (place & mask) * width
         new = larger + (place & (2 * mask + 1)) * width
