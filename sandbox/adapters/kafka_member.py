@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -49,6 +50,7 @@ class KafkaMember:
         self._asked: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[Any, Any] | Exception] = queue.SimpleQueue()
         self._waiting = self._closing = False
+        self._looked = time.monotonic()
         self._consumer = kafka.KafkaConsumer(
             bootstrap_servers=address, group_id=group, group_instance_id=name, client_id=name,
             partition_assignment_strategy=[CooperativeStickyAssignor],
@@ -125,19 +127,33 @@ class KafkaMember:
             newer = self._consumer.poll(timeout_ms=round(_NEWER * 1000), max_records=left)
             for at, records in newer.items():
                 found[at] = [*found.get(at, ()), *records]
+        if not found:
+            self._look_for_another()
         return found, self._consumer.group_metadata()
+
+    def _look_for_another(self) -> None:
+        """Find out once a session whether another process has this name: nobody says so unasked."""
+        if time.monotonic() - self._looked < SESSION or not self._stable():
+            return
+        self._looked = time.monotonic()
+        if self._other_member(unknown=False):
+            raise FencedInstanceIdError(self._name)
 
     def _stable(self) -> bool:
         return self._consumer.group_metadata().state is MemberState.STABLE
 
     def replaced(self) -> bool:
         """Ask the group whether another process has this name; True where it does not answer."""
+        return self._other_member(unknown=True)
+
+    def _other_member(self, *, unknown: bool) -> bool:
         try:
             members = self._admin.describe_groups([self._group])[self._group]["members"]
         except KafkaError:
-            return True
+            return unknown
+        mine = self._consumer.group_metadata().member_id
         ours = [one for one in members if one["group_instance_id"] == self._name]
-        return any(one["member_id"] != self._claim.member_id for one in ours)
+        return any(one["member_id"] != mine for one in ours)
 
     def seek(self, place: Place, offset: int) -> None:
         """See `Member.seek`."""
