@@ -118,8 +118,9 @@ class Crew:
 
     def ended(self, name: str, because: str) -> bool:
         """Wait until a worker ends by itself; tell whether it failed and said why."""
-        worker = self._workers.pop(name)
+        worker = self._workers[name]
         worker.wait()
+        del self._workers[name]
         return worker.process.returncode != 0 and because in "".join(worker.complaints)
 
     def end(self, *names: str) -> None:
@@ -127,8 +128,9 @@ class Crew:
         for name in names:
             self._workers[name].process.send_signal(signal.SIGTERM)
         for name in names:
-            worker = self._workers.pop(name)
+            worker = self._workers[name]
             worker.wait()
+            del self._workers[name]
             if worker.process.returncode:
                 raise AssertionError(f"{name} failed: {''.join(worker.complaints)}")
             for key, value in json.loads(worker.said[-1]).items():
