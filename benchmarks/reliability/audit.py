@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -75,7 +77,14 @@ class Audit:
         return not (self.lost or self.doubled or self.different)
 
 
-def audit(case: Case, log: EventLog, sent: NDArray[np.int64], *, states: bool = True) -> Audit:
+Gone = Mapping[Place, Sequence[Chunk]]
+"""Messages that were read and are no longer in the log."""
+
+
+def audit(
+    case: Case, log: EventLog, sent: NDArray[np.int64], *, states: bool = True,
+    gone: Gone = MappingProxyType({}),
+) -> Audit:  # fmt: skip
     """Read everything that was decided, and fold every log again from its beginning."""
     decisions = Decisions()
     reader = log.reader([case.topics.decisions])
@@ -85,14 +94,14 @@ def audit(case: Case, log: EventLog, sent: NDArray[np.int64], *, states: bool = 
     ids = np.concatenate(decisions.ids) if decisions.ids else np.zeros(0, dtype=np.int64)
     once = np.unique(ids)
     checked = different = 0
-    for found, expected in _states(case, log) if states else ():
+    for found, expected in _states(case, log, gone) if states else ():
         checked += 1
         different += not same_state(found, expected)
     lost = len(np.setdiff1d(sent, once))
     return Audit(len(sent), len(ids), lost, len(ids) - len(once), checked, different)
 
 
-def _states(case: Case, log: EventLog) -> Iterator[tuple[bytes, bytes]]:
+def _states(case: Case, log: EventLog, gone: Gone) -> Iterator[tuple[bytes, bytes]]:
     """Yield every partition's newest snapshot, and a fold of its log up to there in one piece."""
     topics, snapshots = case.topics, Snapshots(case.state / log.identity(case.topics.events))
     for key in topics.stages:
@@ -101,17 +110,18 @@ def _states(case: Case, log: EventLog) -> Iterator[tuple[bytes, bytes]]:
             if newest is None:
                 continue
             offset, data = newest
-            yield data, _folded(case, log, key, place, offset)
+            chunks = chain(gone.get(place, ()), log.between(place, 0, offset))
+            yield data, _folded(case, key, chunks)
     snapshots.close()
 
 
-def _folded(case: Case, log: EventLog, key: str, place: Place, offset: int) -> bytes:
+def _folded(case: Case, key: str, chunks: Iterable[Chunk]) -> bytes:
     prepared = case.prepared
     schema, plan = prepared.scenario.event, prepared.plan
     lateness = prepared.design.pipeline.allowed_lateness
     state = PartitionState(schema, plan, key, lateness)
     intake = Intake(schema, (), ())
-    pieces = [p for chunk in log.between(place, 0, offset) for p in intake.read(chunk)]
+    pieces = [p for chunk in chunks for p in intake.read(chunk)]
     # All events between two labels at once: batches as no worker has seen them.
     waiting: list[Batch] = []
     for piece in pieces:

@@ -41,6 +41,9 @@ class _Worker:
         self.process.wait(timeout=_PATIENCE)
         for reader in self._readers:
             reader.join()
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
 
     def _listen(self) -> None:
         assert self.process.stdout is not None

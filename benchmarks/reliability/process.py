@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import kafka
+from kafka.errors import KafkaError
 
 from benchmarks.reliability.case import Case, load_prepared
-from sandbox.adapters.event_log import Member, Offsets, Place
+from sandbox.adapters.event_log import Fenced, Member, Offsets, Place
 from sandbox.adapters.kafka_log import KafkaLog, wait_for_broker
 from sandbox.live.worker.worker import Worker
 
@@ -53,10 +54,13 @@ class SeparateTransactor:
             return
         self._committed = time.monotonic()
         for member, offsets in progress.items():
-            member._consumer.commit({  # type: ignore[attr-defined]
-                kafka.TopicPartition(*place): kafka.structs.OffsetAndMetadata(offset, "", -1)
-                for place, offset in offsets.items()
-            })  # fmt: skip
+            try:
+                member._consumer.commit({  # type: ignore[attr-defined]
+                    kafka.TopicPartition(*place): kafka.structs.OffsetAndMetadata(offset, "", -1)
+                    for place, offset in offsets.items()
+                })  # fmt: skip
+            except KafkaError as error:
+                raise Fenced(f"offsets: {error}", replaced=False) from None
 
     def abort(self) -> None:
         """What is out is out."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from uuid import uuid4
 
 import numpy as np
@@ -17,7 +18,7 @@ from kafka.admin import KafkaAdminClient
 from numpy.typing import NDArray
 
 from benchmarks.broker import Broker
-from benchmarks.reliability.audit import Audit, Decisions, audit
+from benchmarks.reliability.audit import Audit, Decisions, Gone, audit
 from benchmarks.reliability.case import PARTITIONS, Case, load_prepared
 from benchmarks.reliability.crew import Crew
 from sandbox.adapters.event_log import Place
@@ -193,12 +194,12 @@ class Scene:
 
     def close(
         self, name: str, case: Case, flow: Flow, crew: Crew, recoveries: list[float],
-        *, states: bool = True,
+        *, states: bool = True, gone: Gone = MappingProxyType({}),
     ) -> Result:  # fmt: skip
         """End the workers in order, audit the log, and return what came of it."""
         crew.end(*crew.names)
         with self.log() as log:
-            found = audit(case, log, np.concatenate(flow.sent), states=states)
+            found = audit(case, log, np.concatenate(flow.sent), states=states, gone=gone)
         return Result(name, found, tuple(recoveries), dict(crew.counts))
 
 
@@ -356,28 +357,34 @@ def retention(scene: Scene) -> Result:
         flow.recovered(time.monotonic())
         crew.end(*THREE)
         time.sleep(3.0)
-        gone = _forget_half(scene.broker.address, case)
+        gone, taken = _forget_half(scene.broker.address, case)
         moment = time.monotonic()
         crew.start(*THREE)
         recoveries = [flow.recovered(moment)]
         flow.settle()
-        result = scene.close("retention took unread messages", case, flow, crew, recoveries)
-        facts = {"taken": float(gone), "reported": crew.counts.get("lost_messages_total", 0.0)}
+        name = "retention took unread messages"
+        result = scene.close(name, case, flow, crew, recoveries, gone=gone)
+        facts = {"taken": float(taken), "reported": crew.counts.get("lost_messages_total", 0.0)}
         return Result(result.name, result.audit, result.recoveries, facts)
 
 
-def _forget_half(address: str, case: Case) -> int:
-    """Delete half of the messages that the first stage has not read; return how many."""
+def _forget_half(address: str, case: Case) -> tuple[Gone, int]:
+    """Delete what the first stage has read and half of what it has not.
+
+    Returns what it has read, and how many messages it will never read.
+    """
     topic, group = case.topics.events, case.topics.group(case.topics.stages[0])
     admin = KafkaAdminClient(bootstrap_servers=address)
     log = KafkaLog(address)
     try:
-        committed = {Place(at.topic, at.partition): found.offset
-                     for at, found in admin.list_group_offsets(group).items()}  # fmt: skip
-        ends = log.ends(case.topics.places(topic))
+        found = admin.list_group_offsets(group)[group]
+        committed = {Place(at.topic, at.partition): one.offset for at, one in found.items()}
+        places = case.topics.places(topic)
+        read = {p: list(log.between(p, 0, committed.get(p, 0))) for p in places}
+        ends = log.ends(places)
         until = {p: (committed.get(p, 0) + end + 1) // 2 for p, end in ends.items()}
         admin.delete_records({TopicPartition(*place): at for place, at in until.items()})
-        return sum(at - committed.get(place, 0) for place, at in until.items())
+        return read, sum(at - committed.get(place, 0) for place, at in until.items())
     finally:
         log.close()
         admin.close()

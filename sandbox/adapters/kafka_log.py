@@ -10,14 +10,15 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+from uuid import uuid4
 
 import kafka
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from sandbox.adapters.event_log import Chunk, Listener, Offsets, Place, Reader, Transactor
+from sandbox.adapters.event_log import Chunk, Fenced, Listener, Offsets, Place, Reader, Transactor
 from sandbox.adapters.kafka_link import CLIENT, PATIENCE, knock, not_answering, quiet_client
-from sandbox.adapters.kafka_member import KafkaMember, chunk_of
+from sandbox.adapters.kafka_member import KafkaMember, chunk_of, process_of
 from sandbox.adapters.kafka_send import KafkaTransactor, KafkaWriter
 from sandbox.errors import SandboxError
 
@@ -27,6 +28,8 @@ LOOK = 5.0
 """How long the broker may take to say how far its log goes [s]."""
 FETCH_WAIT = 0.5
 """How long the broker may hold a request for messages back until there are some [s]."""
+VERDICT = 5.0
+"""How long to ask a group whether another process has one's name [s]."""
 _AGAIN = 0.5
 
 
@@ -53,6 +56,8 @@ class KafkaLog:
     ) -> None:
         self._address, self._retention = address, retention
         self._compression = None if compression == "none" else compression
+        self._process = uuid4().hex[:8]
+        self._joined: set[tuple[str, str]] = set()
         quiet_client()
         knock(address)
         with _told(address):
@@ -146,13 +151,34 @@ class KafkaLog:
     def member(
         self, group: str, topics: Sequence[str], name: str, came: Listener, went: Listener
     ) -> KafkaMember:
-        """See `EventLog.member`."""
+        """See `EventLog.member`.
+
+        Raises
+        ------
+        Fenced
+            If this process was there before, and another has its name now. Where the group cannot
+            say within `VERDICT`, it joins: then the other is refused, and nothing is written twice.
+        """
+        if (group, name) in self._joined:
+            self._fail_where_replaced(group, name)
+        self._joined.add((group, name))
         with _told(self._address):
-            return KafkaMember(self._address, self._admin, group, topics, name, came, went)
+            return KafkaMember(
+                self._address, self._admin, group, topics, name, self._process, came, went
+            )
 
     def close(self) -> None:
         """See `EventLog.close`."""
         self._admin.close()
+
+    def _fail_where_replaced(self, group: str, name: str) -> None:
+        deadline = time.monotonic() + VERDICT
+        while (process := process_of(self._admin, group, name)) is None:
+            if time.monotonic() > deadline:
+                return
+            time.sleep(_AGAIN)
+        if process != self._process:
+            raise Fenced(f"another process is {name} now", replaced=True)
 
     def _consumer(self) -> kafka.KafkaConsumer:
         with _told(self._address):

@@ -18,7 +18,7 @@ from kafka.errors import FencedInstanceIdError, KafkaError
 from sandbox.adapters.event_log import Chunk, Fenced, Listener, Place
 from sandbox.adapters.kafka_link import CLIENT, PATIENCE, SESSION, not_answering
 
-__all__ = ["KafkaMember", "chunk_of"]
+__all__ = ["KafkaMember", "chunk_of", "process_of"]
 
 _LONGEST_ROUND = 120.0
 """Between two polls [s]: a replay of long logs comes in between."""
@@ -37,13 +37,16 @@ class KafkaMember:
     partitions at once, and whoever had it before is refused. The client polls in a thread of its
     own, and only while this member is being polled or the last poll brought nothing: partitions
     change hands cooperatively, and never while polled messages are not committed yet.
+
+    `process` tells this process from another of the same name; see `process_of`.
     """
 
     def __init__(
         self, address: str, admin: KafkaAdminClient, group: str, topics: Sequence[str], name: str,
-        came: Listener, went: Listener,
+        process: str, came: Listener, went: Listener,
     ) -> None:  # fmt: skip
         self._address, self._admin, self._group, self._name = address, admin, group, name
+        self._process = process
         self._tell: Mapping[str, Listener] = {"came": came, "went": went}
         self._claim: Any = None
         self._news: queue.SimpleQueue[tuple[str, frozenset[Place]]] = queue.SimpleQueue()
@@ -53,7 +56,7 @@ class KafkaMember:
         self._looked = time.monotonic()
         self._consumer = kafka.KafkaConsumer(
             bootstrap_servers=address, group_id=group, group_instance_id=name, client_id=name,
-            partition_assignment_strategy=[CooperativeStickyAssignor],
+            partition_assignment_strategy=[_signed(process)],
             enable_auto_commit=False, isolation_level="read_committed",
             auto_offset_reset="earliest", session_timeout_ms=round(SESSION * 1000),
             heartbeat_interval_ms=round(SESSION * 1000 / 4),
@@ -98,7 +101,7 @@ class KafkaMember:
             kind, places = self._news.get()
             self._tell[kind](places)
         if isinstance(answer, FencedInstanceIdError):
-            raise Fenced(f"another process is {self._name} now", replaced=True)
+            raise Fenced(f"another member is {self._name} now", replaced=False)
         if isinstance(answer, Exception):
             raise not_answering(self._address, answer)
         found, self._claim = answer
@@ -136,24 +139,11 @@ class KafkaMember:
         if time.monotonic() - self._looked < SESSION or not self._stable():
             return
         self._looked = time.monotonic()
-        if self._other_member(unknown=False):
+        if process_of(self._admin, self._group, self._name) not in (None, self._process):
             raise FencedInstanceIdError(self._name)
 
     def _stable(self) -> bool:
         return self._consumer.group_metadata().state is MemberState.STABLE
-
-    def replaced(self) -> bool:
-        """Ask the group whether another process has this name; True where it does not answer."""
-        return self._other_member(unknown=True)
-
-    def _other_member(self, *, unknown: bool) -> bool:
-        try:
-            members = self._admin.describe_groups([self._group])[self._group]["members"]
-        except KafkaError:
-            return unknown
-        mine = self._consumer.group_metadata().member_id
-        ours = [one for one in members if one["group_instance_id"] == self._name]
-        return any(one["member_id"] != mine for one in ours)
 
     def seek(self, place: Place, offset: int) -> None:
         """See `Member.seek`."""
@@ -198,6 +188,33 @@ class KafkaMember:
                     member_id=claim.member_id, group_instance_id=self._name, reason="closed"
                 )
                 self._admin.remove_group_members(self._group, [leaving])
+
+
+def process_of(admin: KafkaAdminClient, group: str, name: str) -> str | None:
+    """Return which process has a name in a group; None where nobody has, or the group cannot say.
+
+    It goes with every joining as user data of the subscription: ids of members do not tell an old
+    request of one's own, answered late after an outage, from somebody else's, and a broker keeps
+    the id of the client when a name changes hands. A group that rebalances cannot say.
+    """
+    try:
+        members = admin.describe_groups([group])[group]["members"]
+    except KafkaError:
+        return None
+    said = [one["member_metadata"] for one in members if one["group_instance_id"] == name]
+    return str(said[0]["user_data"]) if said and said[0] else None
+
+
+def _signed(process: str) -> type[Any]:
+    """Return the assignor of every member here, with the process beside the topics it asks for."""
+
+    class Signed(CooperativeStickyAssignor):  # type: ignore[misc]
+        def metadata(self, topics: Any) -> Any:
+            found = super().metadata(topics)
+            found.user_data = process.encode()
+            return found
+
+    return Signed
 
 
 class _Listener(kafka.ConsumerRebalanceListener):  # type: ignore[misc]

@@ -35,12 +35,11 @@ _LARGEST = 1 << 24
 _BATCH = 1 << 18
 _AGAIN = 0.005
 """Wait before a request is repeated, mostly since the last transaction is not closed yet [s]."""
-_REPLACED = (FencedInstanceIdError, InvalidProducerEpochError, ProducerFencedError)
-"""Somebody has this name now, or a transaction took too long: the group knows which."""
 _TAKEN_OVER = (
-    *_REPLACED, CommitFailedError, IllegalGenerationError, RebalanceInProgressError,
-    TransactionAbortedError, UnknownMemberIdError,
+    CommitFailedError, FencedInstanceIdError, IllegalGenerationError, InvalidProducerEpochError,
+    ProducerFencedError, RebalanceInProgressError, TransactionAbortedError, UnknownMemberIdError,
 )  # fmt: skip
+"""Somebody has this name or its partitions, or a transaction took too long: they look the same."""
 
 
 class KafkaWriter:
@@ -118,12 +117,7 @@ class KafkaTransactor:
         """See `Transactor.commit`."""
         messages, self._messages = self._messages, []
         producer = self._producers[0]
-        try:
-            self._do(partial(self._commit, producer, messages, progress))
-        except Fenced as fenced:
-            # A transaction that took too long, as where the broker was away, looks the same.
-            taken = fenced.replaced and any(_replaced(member) for member in progress)
-            raise Fenced(str(fenced), replaced=taken) from None
+        self._do(partial(self._commit, producer, messages, progress))
         self._producers.reverse()
 
     def abort(self) -> None:
@@ -166,14 +160,9 @@ class KafkaTransactor:
         except _TAKEN_OVER as error:
             first = str(error).splitlines()[0] if str(error) else ""
             what = f"{self._name}: {type(error).__name__} {first}".strip()
-            raise Fenced(what, replaced=isinstance(error, _REPLACED)) from None
+            raise Fenced(what, replaced=False) from None  # who joins again finds out whether it is
         except (KafkaError, AssertionError) as error:
             raise not_answering(self._address, error) from None
-
-
-def _replaced(member: Member) -> bool:
-    assert isinstance(member, KafkaMember)
-    return member.replaced()
 
 
 class _Watched:

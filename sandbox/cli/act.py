@@ -139,7 +139,7 @@ def shadow(wait: Wait = 10.0, at: At = HERE, as_json: Json = False) -> None:
 
 
 def explore(share: ShareOf, wait: Wait = 10.0, at: At = HERE, as_json: Json = False) -> None:
-    """Let a share of would-be blocked events through, for their labels."""
+    """Let a share of blocked events through, for their labels."""
     _act("explore", {"share": share}, at, wait, as_json)
 
 

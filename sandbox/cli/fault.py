@@ -60,7 +60,7 @@ def fault(
     at: At = HERE,
     as_json: Json = False,
 ) -> None:
-    """Trouble a container of the live system, and put it right again.
+    """Trouble a container of the live system, then put it right.
 
     kill: SIGKILL, started again at the end; pause: frozen; disconnect: off the network; slow: a
     part of its processor time. Ctrl-C ends it early; what was done is undone in any case.

@@ -71,7 +71,9 @@ def up(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Bring a scenario to life: in containers, or in this process until Ctrl-C.
+    """Bring a scenario to life, in containers or in this process.
+
+    It lives until `sandbox down`, or Ctrl-C where it is this process.
 
     The world is uneventful until somebody acts: sandbox drift, incident, load, fault.
     """
@@ -200,7 +202,10 @@ def role(
     overrides: Overrides = None,
     scenarios: Scenarios = None,
 ) -> None:  # fmt: skip
-    """Run one role of a live system; every option also by environment (SANDBOX_...)."""
+    """Run one role of a live system.
+
+    Every option can also be given by environment: SANDBOX_ and its name.
+    """
     _silence_mlflow()
     from sandbox.live.processes import ROLES, check_role
 

@@ -23,7 +23,7 @@ def progress_by_stage(held: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]
     --------
     >>> one = {"level": "senior", "stages": {"clarify": 40.0}}
     >>> progress_by_stage([one, {**one, "stages": {"clarify": 80.0}}])[0]["trend"]
-    '▄█'
+    '▅█'
     """
     rows = []
     for level in sorted({str(one["level"]) for one in held}):

@@ -39,7 +39,7 @@ def mentions(form: str, words: Sequence[str]) -> int:
 
     Examples
     --------
-    >>> mentions("label late|delay|arrive", words_of("When do lables arrive?"))
+    >>> mentions("label late|delay|arrive", words_of("When do labels arive?"))
     2
     """
     terms = form.lower().split()

@@ -111,10 +111,12 @@ class Worker:
 
     def _open(self) -> None:
         setting = self._setting
+        # Members first: they find out whether another process has this name, whose transactions
+        # a transactor would undo.
+        self._seats = []
+        for key in setting.topics.stages:
+            self._seats.append(Seat(setting, key, self._snapshots, self._every))
         self._transactor = setting.log.transactor(f"{setting.topics.scenario}.{setting.name}")
-        self._seats = [
-            Seat(setting, key, self._snapshots, self._every) for key in setting.topics.stages
-        ]
         self._failed = ""
 
     def _start_over(self, reason: str) -> None:
