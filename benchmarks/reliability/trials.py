@@ -18,7 +18,7 @@ from kafka.admin import KafkaAdminClient
 from numpy.typing import NDArray
 
 from benchmarks.broker import Broker
-from benchmarks.reliability.audit import Audit, Decisions, Gone, audit
+from benchmarks.reliability.audit import Audit, Decisions, Gone, audit, without_gaps
 from benchmarks.reliability.case import PARTITIONS, Case, load_prepared
 from benchmarks.reliability.crew import Crew
 from sandbox.adapters.event_log import Place
@@ -363,6 +363,9 @@ def retention(scene: Scene) -> Result:
         recoveries = [flow.recovered(moment)]
         flow.settle()
         name = "retention took unread messages"
+        crew.end(*crew.names)
+        with scene.log() as log:
+            gone = without_gaps(case, log, gone)
         result = scene.close(name, case, flow, crew, recoveries, gone=gone)
         facts = {"taken": float(taken), "reported": crew.counts.get("lost_messages_total", 0.0)}
         return Result(result.name, result.audit, result.recoveries, facts)

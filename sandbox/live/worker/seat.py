@@ -112,14 +112,18 @@ class Seat:
         place, held = min(waiting, key=lambda item: item[1].saved)
         if not force and now - held.saved < self._every:
             return
-        held.saved, held.saved_at = now, held.next
-        arrays = held.state.arrays()
-        self._snapshots.save(place, held.next, _packer(held.state, arrays))
+        held.saved = now
+        self._save(place, held)
 
     def save_all(self) -> None:
         """Have every partition saved."""
         for _ in self._held:
             self.save_one(0.0, force=True)
+
+    def _save(self, place: Place, held: _Held) -> None:
+        held.saved_at = held.next
+        arrays = held.state.arrays()
+        self._snapshots.save(place, held.next, _packer(held.state, arrays))
 
     def _came(self, places: frozenset[Place]) -> None:
         self._count()
@@ -127,9 +131,12 @@ class Seat:
             self._held.pop(place, None)
 
     def _went(self, places: frozenset[Place]) -> None:
+        """Let go of partitions, whose messages up to here are committed: less is to be replayed."""
         self._count()
         for place in places:
-            self._held.pop(place, None)
+            held = self._held.pop(place, None)
+            if held is not None and held.next != held.saved_at:
+                self._save(place, held)
 
     def _count(self) -> None:
         self._setting.metrics.rebalances.labels(self.key).inc()
