@@ -25,9 +25,10 @@ from sandbox.adapters.recorded_values import (
     categories,
     keys,
     numbers,
+    texts,
     times,
 )
-from sandbox.batch import Batch
+from sandbox.batch import Batch, missing_value
 from sandbox.errors import UsageError
 from sandbox.spec.scenario import Column, EventSchema
 
@@ -108,9 +109,8 @@ class Recording:
         return Batch({**columns, "mechanism": np.zeros(len(rows), dtype=np.int8)})
 
     def _nothing(self) -> Batch:
-        kinds = {name: np.float64 if c.type == "number" else np.int64
-                 for name, c in self.schema.columns.items()}  # fmt: skip
-        kinds |= {"number": np.int64, "time": np.float64, "label": np.float64}
+        kinds = {name: _stored_as(c) for name, c in self.schema.columns.items()}
+        kinds |= {"number": "i8", "time": "f8", "label": "f8"}
         return Batch({name: np.zeros(0, dtype=kind) for name, kind in kinds.items()})
 
 
@@ -240,9 +240,8 @@ class _RowCheck:
         self._refuse(self._schema.id, reasons, columns, fine)
         for name, spec in self._schema.columns.items():
             if name not in of:
-                empty = np.nan if spec.type == "number" else -1
-                kind = np.float64 if spec.type == "number" else np.int64
-                columns[name] = np.full(len(rows), empty, dtype=kind)
+                kind = _stored_as(spec)
+                columns[name] = np.full(len(rows), missing_value(kind), dtype=kind)
                 continue
             columns[name], reasons = _column(piece[of[name]], spec)
             self._refuse(name, reasons, columns, fine)
@@ -292,6 +291,10 @@ class _RowCheck:
         fine &= ~bad
 
 
+def _stored_as(spec: Column) -> str:
+    return "i8" if spec.type == "category" else spec.dtype
+
+
 def _column(column: Any, spec: Column) -> tuple[NDArray[Any], NDArray[np.int8]]:
     """Return a column's values and why some cannot be used under its specification."""
     if spec.type == "number":
@@ -302,6 +305,8 @@ def _column(column: Any, spec: Column) -> tuple[NDArray[Any], NDArray[np.int8]]:
         reasons[outside] = OUT_OF_RANGE
     elif spec.type == "key":
         values, reasons = keys(column)
+    elif spec.type == "text":
+        values, reasons = texts(column, spec.max_bytes)
     else:
         values, reasons = categories(column, spec.values)
     if spec.nullable:
