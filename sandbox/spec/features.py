@@ -28,6 +28,7 @@ _EXAMPLES = {
     "length": "length: {of: TEXT}",
     "hashed": "hashed: {of: TEXT, grams: words, into: 64}",
 }
+_BUCKETS = 64
 CALENDAR: tuple[str, ...] = ("hour_of_day", "day_of_week", "weekend", "night")
 
 
@@ -66,7 +67,7 @@ class FeatureSpec(Spec):
     """How far before the event the windows end."""
     grams: Literal["words", "characters"] = "words"
     """What is counted in a text."""
-    into: int = Field(default=64, ge=2, le=1024)
+    into: int = Field(default=_BUCKETS, ge=2, le=1024)
     """Buckets; each gives a column."""
 
     @model_validator(mode="before")
@@ -97,7 +98,7 @@ class FeatureSpec(Spec):
     def _complete(self) -> FeatureSpec:
         if self.operation in ("column", "calendar"):
             return self
-        if self.operation != "hashed" and self.model_fields_set & {"grams", "into"}:
+        if self.operation != "hashed" and (self.grams, self.into) != ("words", _BUCKETS):
             raise SpecError("only hashed takes `grams` and `into`", self.operation)
         if self.operation in TEXT_OPERATIONS:
             if self.of is None or self.by is not None or self.over or self.delay:

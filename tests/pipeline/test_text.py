@@ -159,7 +159,7 @@ def test_text_where_it_has_no_meaning(declared: object, what: str) -> None:
     [
         {"hashed": {"of": "body", "by": "sender"}}, {"length": {}},
         {"length": {"of": "body", "into": 8}}, {"hashed": {"of": "body", "over": "1d"}},
-        {"count": {"by": "sender", "over": "1d", "grams": "words"}},
+        {"count": {"by": "sender", "over": "1d", "grams": "characters"}},
         {"hashed": {"of": "body", "grams": "sentences"}}, {"hashed": {"of": "body", "into": 1}},
     ],
 )  # fmt: skip
