@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-__all__ = ["Batch"]
+__all__ = ["Batch", "is_missing", "missing_value"]
 
 Array = NDArray[Any]
 
@@ -111,6 +111,28 @@ class Batch:
             if set(batch.names) != set(names):
                 raise ValueError(f"columns {batch.names} are not {names}")
         return Batch({name: np.concatenate([b[name] for b in full]) for name in names})
+
+
+def missing_value(kind: DTypeLike) -> float | int | bytes:
+    """Return what stands for a missing value: NaN, -1, or no bytes of text."""
+    letter = np.dtype(kind).kind
+    if letter == "f":
+        return np.nan
+    return b"" if letter == "S" else -1
+
+
+def is_missing(values: Array) -> NDArray[np.bool_]:
+    """Return which values are missing.
+
+    Examples
+    --------
+    >>> is_missing(np.array([b"hello", b""])).tolist(), is_missing(np.array([3, -1])).tolist()
+    ([False, True], [False, True])
+    """
+    if values.dtype.kind == "f":
+        return np.isnan(values)
+    missing: NDArray[np.bool_] = values == b"" if values.dtype.kind == "S" else values < 0
+    return missing
 
 
 def _unchecked(columns: dict[str, Array]) -> Batch:

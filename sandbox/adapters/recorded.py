@@ -22,12 +22,15 @@ from sandbox.adapters.recorded_values import (
     NULL,
     OUT_OF_RANGE,
     WRONG_TYPE,
+    Values,
     categories,
     keys,
+    named,
     numbers,
+    texts,
     times,
 )
-from sandbox.batch import Batch
+from sandbox.batch import Batch, missing_value
 from sandbox.errors import UsageError
 from sandbox.spec.scenario import Column, EventSchema
 
@@ -35,6 +38,8 @@ __all__ = ["LabelRule", "Recording", "Survey", "read_recording", "survey_recordi
 
 _REASONS = {NULL: "null", WRONG_TYPE: "wrong_type", OUT_OF_RANGE: "out_of_range"}
 _EARLIEST, _LATEST = 0.0, 7.3e9  # 1970 to 2201 [s since epoch]
+_PACED_FROM = 1_767_571_200.0
+"""Time of the first row of a file without times [s since epoch]: a Monday, 2026-01-05."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,10 @@ class Survey:
     first: float
     last: float
     """Earliest and latest time [s since epoch]."""
+
+    def moments(self, piece: Mapping[str, Any], rows: NDArray[np.int64]) -> Values:
+        """Return the times of rows [s since epoch], and why some cannot be read."""
+        return _moments(self.file, self.columns, piece, rows)
 
     def rows_between(self, start: float, end: float) -> int:
         """Return how many rows fall on the days from `start` to before `end` [s since epoch]."""
@@ -108,9 +117,8 @@ class Recording:
         return Batch({**columns, "mechanism": np.zeros(len(rows), dtype=np.int8)})
 
     def _nothing(self) -> Batch:
-        kinds = {name: np.float64 if c.type == "number" else np.int64
-                 for name, c in self.schema.columns.items()}  # fmt: skip
-        kinds |= {"number": np.int64, "time": np.float64, "label": np.float64}
+        kinds = {name: _stored_as(c) for name, c in self.schema.columns.items()}
+        kinds |= {"number": "i8", "time": "f8", "label": "f8"}
         return Batch({name: np.zeros(0, dtype=kind) for name, kind in kinds.items()})
 
 
@@ -123,14 +131,20 @@ def survey_recording(file: EventsFile, schema: EventSchema) -> Survey:
         If columns are missing, or no time can be read.
     """
     table = TableFile(file.path)
-    fields = {schema.id: True, "event_time": True}
+    fields = {schema.id: file.pace is None, "event_time": file.pace is None}
     fields |= {name: not column.nullable for name, column in schema.columns.items()}
     columns = match_columns(table, file.columns, {**fields, "label": True, "label_time": False})
+    if file.pace is not None and "event_time" in columns:
+        raise UsageError(
+            "the file has times of its own", where="--pace", got=columns["event_time"],
+            hint="Leave --pace out.",
+        )  # fmt: skip
     days: Counter[int] = Counter()
     first, last, rows, example = np.inf, -np.inf, 0, ""
-    name = columns["event_time"]
+    name = columns.get("event_time", columns["label"])
     for piece in table.pieces([name], lambda share: file.told(share / 2)):
-        moments, _ = times(piece[name], file.time_unit)
+        numbers_of_rows = np.arange(rows, rows + len(piece[name]), dtype=np.int64)
+        moments, _ = _moments(file, columns, piece, numbers_of_rows)
         rows += len(moments)
         known = moments[np.isfinite(moments)]
         if not len(known):
@@ -149,6 +163,14 @@ def survey_recording(file: EventsFile, schema: EventSchema) -> Survey:
         )  # fmt: skip
     _check_era(first, last, where)
     return Survey(file, table, columns, days, first, last)
+
+
+def _moments(
+    file: EventsFile, columns: Mapping[str, str], piece: Mapping[str, Any], rows: NDArray[np.int64]
+) -> Values:
+    if file.pace is None:
+        return times(piece[columns["event_time"]], file.time_unit)
+    return _PACED_FROM + rows / file.pace, np.full(len(rows), FINE, dtype=np.int8)
 
 
 def _check_era(first: float, last: float, where: str) -> None:
@@ -227,7 +249,7 @@ class _RowCheck:
         Rows outside the span are left out before anything else is looked at.
         """
         of = self._survey.columns
-        moments, why = times(piece[of["event_time"]], self._survey.file.time_unit)
+        moments, why = self._survey.moments(piece, rows)
         inside = ~(moments < self._span[0]) & ~(moments >= self._span[1])
         rows, moments, reasons = rows[inside], moments[inside], why[inside]
         if not inside.all():
@@ -236,13 +258,15 @@ class _RowCheck:
         columns: dict[str, NDArray[Any]] = {"row": rows, "time": moments}
         reasons[(moments < _EARLIEST) | (moments > _LATEST)] = OUT_OF_RANGE
         self._refuse("event_time", reasons, columns, fine)
-        columns["id"], reasons = keys(piece[of[self._schema.id]])
+        if self._schema.id in of:
+            columns["id"], reasons = keys(piece[of[self._schema.id]])
+        else:
+            columns["id"], reasons = rows, np.full(len(rows), FINE, dtype=np.int8)
         self._refuse(self._schema.id, reasons, columns, fine)
         for name, spec in self._schema.columns.items():
             if name not in of:
-                empty = np.nan if spec.type == "number" else -1
-                kind = np.float64 if spec.type == "number" else np.int64
-                columns[name] = np.full(len(rows), empty, dtype=kind)
+                kind = _stored_as(spec)
+                columns[name] = np.full(len(rows), missing_value(kind), dtype=kind)
                 continue
             columns[name], reasons = _column(piece[of[name]], spec)
             self._refuse(name, reasons, columns, fine)
@@ -257,7 +281,10 @@ class _RowCheck:
     ) -> None:
         """Add `label` and, where the file has it, `label_time` (infinity: never)."""
         of, rule = self._survey.columns, self._labels
-        label, reasons = numbers(piece[of["label"]])
+        if self._survey.file.positive is None:
+            label, reasons = numbers(piece[of["label"]])
+        else:
+            label, reasons = named(piece[of["label"]], self._survey.file.positive)
         absent = reasons == NULL
         if rule.values:
             reasons[(reasons == FINE) & ~np.isin(label, rule.values)] = OUT_OF_RANGE
@@ -292,6 +319,10 @@ class _RowCheck:
         fine &= ~bad
 
 
+def _stored_as(spec: Column) -> str:
+    return "i8" if spec.type == "category" else spec.dtype
+
+
 def _column(column: Any, spec: Column) -> tuple[NDArray[Any], NDArray[np.int8]]:
     """Return a column's values and why some cannot be used under its specification."""
     if spec.type == "number":
@@ -302,6 +333,8 @@ def _column(column: Any, spec: Column) -> tuple[NDArray[Any], NDArray[np.int8]]:
         reasons[outside] = OUT_OF_RANGE
     elif spec.type == "key":
         values, reasons = keys(column)
+    elif spec.type == "text":
+        values, reasons = texts(column, spec.max_bytes)
     else:
         values, reasons = categories(column, spec.values)
     if spec.nullable:

@@ -34,6 +34,10 @@ class EventsFile:
         An empty folder for intermediate files; whoever made it removes it.
     told
         Told of the share that is done, 0 to 1, while the file is read.
+    pace
+        Rows a second, where the file has no times: they are played in their order.
+    positive
+        Text of a label that counts as 1, any other as 0; None: labels are numbers.
     """
 
     path: Path
@@ -41,6 +45,8 @@ class EventsFile:
     time_unit: float
     scratch: Path
     told: Told = lambda _: None
+    pace: float | None = None
+    positive: str | None = None
 
 
 class TableFile:

@@ -96,12 +96,21 @@ class Supply:
                 columns[name] = rng.integers(0, KEYS, number)
             elif column.type == "category":
                 columns[name] = rng.integers(0, len(column.values), number).astype(np.int16)
+            elif column.type == "text":
+                columns[name] = _messages(number, column.max_bytes, rng)
             else:
                 low = column.min if column.min is not None else 0.0
                 high = column.max if column.max is not None else low + 1000.0
                 columns[name] = rng.uniform(low, high, number).round(column.decimals)
         self._now, self._next = float(times[-1]), self._next + number
         return self._codec.encode(Batch(columns))
+
+
+def _messages(number: int, most: int, rng: np.random.Generator) -> NDArray[np.bytes_]:
+    """Return texts of words of five letters."""
+    letters = rng.integers(ord("a"), ord("z") + 1, (number, most), dtype=np.uint8)
+    letters[:, 5::6] = ord(" ")
+    return letters.view(f"S{most}").ravel()
 
 
 def calibrate(

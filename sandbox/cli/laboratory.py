@@ -10,7 +10,14 @@ import typer
 
 from sandbox.cli.options import Json, Name, Out, Overrides, Quiet, Scenarios, Seed
 from sandbox.cli.places import scenario_roots
-from sandbox.cli.recorded import Events, EventsMap, TimeUnit, recorded_events
+from sandbox.cli.recorded import (
+    Events,
+    EventsMap,
+    Pace,
+    Positive,
+    TimeUnit,
+    recorded_events,
+)
 from sandbox.cli.results import RUNS, check_free
 from sandbox.cli.tables import results_console, say, say_json
 
@@ -45,6 +52,8 @@ def train(
     events: Events = None,
     columns: EventsMap = None,
     time_unit: TimeUnit = "s",
+    pace: Pace = None,
+    positive: Positive = None,
     out: Out = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -64,8 +73,12 @@ def train(
     typed += [word for setting in overrides or () for word in ("--set", setting)]
     typed += ["--events", str(events)] if events else []
     typed += [word for column in columns or () for word in ("--map", column)]
+    typed += ["--pace", pace] if pace else []
+    typed += ["--positive", positive] if positive else []
     silent = quiet or as_json
-    with recorded_events(events, columns or (), time_unit, quiet=silent) as recorded:
+    with recorded_events(
+        events, columns or (), time_unit, pace, positive, quiet=silent
+    ) as recorded:  # fmt: skip
         prepared = prepare(
             name,
             design=design,

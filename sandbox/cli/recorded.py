@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sandbox.adapters.recorded_file import EventsFile
 
-__all__ = ["Events", "EventsMap", "TimeUnit", "recorded_events"]
+__all__ = ["Events", "EventsMap", "Pace", "Positive", "TimeUnit", "recorded_events"]
 
 _UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
@@ -39,18 +39,34 @@ TimeUnit = Annotated[
     str,
     typer.Option("--time-unit", metavar="UNIT", help="Unit of times that are numbers: s, ms, us."),
 ]
+Pace = Annotated[
+    str | None,
+    typer.Option(
+        "--pace", metavar="RATE", help="FILE has no times: play its rows in order, such as 500/day."
+    ),
+]
+Positive = Annotated[
+    str | None,
+    typer.Option("--positive", metavar="TEXT", help="Text of a label in FILE that means 1."),
+]
 
 
 @contextmanager
 def recorded_events(
-    path: Path | None, columns: Sequence[str], unit: str, *, quiet: bool
+    path: Path | None,
+    columns: Sequence[str],
+    unit: str,
+    pace: str | None,
+    positive: str | None,
+    *,
+    quiet: bool,
 ) -> Iterator[EventsFile | None]:
     """Yield the events to play, None for the scenario's own; temporary files end with the block.
 
     Raises
     ------
     UsageError
-        For ``--map`` without a file, or an unknown unit.
+        For other options without a file, an unknown unit, or a pace that is none.
     """
     if unit not in _UNITS:
         raise UsageError(
@@ -60,6 +76,9 @@ def recorded_events(
     if path is None:
         if columns:
             raise UsageError("nothing to map", where="--map", hint="Add --events FILE.")
+        for option, given in (("--pace", pace), ("--positive", positive)):
+            if given is not None:
+                raise UsageError("nothing to play", where=option, hint="Add --events FILE.")
         yield None
         return
     from sandbox.adapters.recorded_file import EventsFile
@@ -67,7 +86,21 @@ def recorded_events(
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-events-"))
         told = _progress(stack, path, quiet=quiet)
-        yield EventsFile(path, tuple(columns), _UNITS[unit], Path(folder), told)
+        rate = None if pace is None else _rate(pace)
+        yield EventsFile(path, tuple(columns), _UNITS[unit], Path(folder), told, rate, positive)
+
+
+def _rate(text: str) -> float:
+    """Return rows a second."""
+    from sandbox.spec.units import parse_quantity
+
+    try:
+        rate = parse_quantity(text)
+    except ValueError:
+        rate = None
+    if rate is None or rate.unit not in ("/s", "") or not rate > 0:
+        raise UsageError("not a pace", where="--pace", got=text, expected="a rate such as 500/day")
+    return float(rate)
 
 
 def _progress(stack: ExitStack, path: Path, *, quiet: bool) -> Callable[[float], None]:

@@ -25,7 +25,14 @@ from sandbox.cli.options import (
     Strict,
 )
 from sandbox.cli.places import scenario_roots
-from sandbox.cli.recorded import Events, EventsMap, TimeUnit, recorded_events
+from sandbox.cli.recorded import (
+    Events,
+    EventsMap,
+    Pace,
+    Positive,
+    TimeUnit,
+    recorded_events,
+)
 from sandbox.cli.results import (
     COMPARISON,
     REPORT,
@@ -64,6 +71,8 @@ def run(
     events: Events = None,
     columns: EventsMap = None,
     time_unit: TimeUnit = "s",
+    pace: Pace = None,
+    positive: Positive = None,
     to_prometheus: ToPrometheus = None,
     out: Out = None,
     strict: Strict = False,
@@ -81,7 +90,9 @@ def run(
     from sandbox.run.setup import prepare
 
     silent = quiet or as_json
-    with recorded_events(events, columns or (), time_unit, quiet=silent) as recorded:
+    with recorded_events(
+        events, columns or (), time_unit, pace, positive, quiet=silent
+    ) as recorded:  # fmt: skip
         prepared = prepare(
             name,
             design=design,
@@ -115,6 +126,8 @@ def compare(
     events: Events = None,
     columns: EventsMap = None,
     time_unit: TimeUnit = "s",
+    pace: Pace = None,
+    positive: Positive = None,
     out: Out = None,
     strict: Strict = False,
     quiet: Quiet = False,
@@ -134,7 +147,9 @@ def compare(
     from sandbox.run.setup import prepare
 
     silent = quiet or as_json
-    with recorded_events(events, columns or (), time_unit, quiet=silent) as recorded:
+    with recorded_events(
+        events, columns or (), time_unit, pace, positive, quiet=silent
+    ) as recorded:  # fmt: skip
         prepared = [
             prepare(
                 name,

@@ -183,6 +183,8 @@ def _common(duty: Duty, now: Rows, before: Rows) -> Iterator[tuple[str, ...]]:
         elif column.type == "category":
             for code, value in enumerate(column.values):
                 yield (f"{name} {value}", *(share(_mean(v == code)) for v in values))
+        elif column.type == "text":
+            yield (f"characters of {name}", *(_quartiles(_lengths(v)) for v in values))
         else:
             yield (f"distinct {name} a case", *(_distinct(v) for v in values))
     hours = [(log.column("event_time")[rows] % DAY / 3600).astype(int) for rows in (now, before)]
@@ -192,6 +194,10 @@ def _common(duty: Duty, now: Rows, before: Rows) -> Iterator[tuple[str, ...]]:
         (log.column("label_time")[r] - log.column("event_time")[r]) / DAY for r in (now, before)
     ]
     yield ("days until it was reported", *(_quartiles(age) for age in ages))
+
+
+def _lengths(values: NDArray[np.bytes_]) -> NDArray[np.float64]:
+    return np.strings.str_len(values).astype(np.float64)
 
 
 def _distinct(values: Rows) -> str:
@@ -210,6 +216,8 @@ def _cases(duty: Duty, rows: Rows) -> Iterator[tuple[str, ...]]:
             value = log.column(name)[row]
             if column.type == "category":
                 cells.append(column.values[int(value)] if value >= 0 else "")
+            elif column.type == "text":
+                cells.append(value.decode(errors="ignore"))
             else:
                 cells.append(number(float(value)) if column.type == "number" else str(int(value)))
         day = (log.column("event_time")[row] - start - duty.drill.start) / DAY

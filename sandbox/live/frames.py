@@ -12,7 +12,7 @@ from sandbox.batch import Batch
 
 __all__ = ["NotAFrame", "frame_of", "is_frame", "read_frame"]
 
-_KINDS = frozenset("iufb")
+_KINDS = frozenset("iufbS")
 _Columns = dict[str, tuple[str, tuple[int, ...], bytes]]
 _DECODER = msgspec.msgpack.Decoder(_Columns)
 _ENCODER = msgspec.msgpack.Encoder()
@@ -49,7 +49,8 @@ def read_frame(message: bytes) -> Batch:
     Raises
     ------
     NotAFrame
-        If it is none: torn, of other types than numbers, or of columns that differ in length.
+        If it is none: torn, of other types than numbers and bytes, or of columns that differ in
+        length.
     """
     try:
         columns = {}

@@ -7,27 +7,25 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sandbox.batch import Batch
+from sandbox.batch import Batch, is_missing
 from sandbox.spec.scenario import EventSchema
 
 __all__ = ["dead_letter_shares", "missing_shares"]
 
 
 def missing_shares(batch: Batch, schema: EventSchema) -> dict[str, float]:
-    """Return the share of missing values of each schema column: NaN, or code and key -1.
+    """Return the share of missing values of each schema column: NaN, -1, or no text.
 
     A column that is not there at all is missing everywhere. Shares are NaN without rows.
     """
     shares = {}
-    for name, column in schema.columns.items():
+    for name in schema.columns:
         if len(batch) == 0:
             shares[name] = float("nan")
         elif name not in batch:
             shares[name] = 1.0
         else:
-            values = batch[name]
-            gone = np.isnan(values) if column.type == "number" else values < 0
-            shares[name] = float(gone.mean())
+            shares[name] = float(is_missing(batch[name]).mean())
     return shares
 
 

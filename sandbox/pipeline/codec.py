@@ -11,16 +11,14 @@ from numpy.typing import NDArray
 
 from sandbox.batch import Batch
 from sandbox.pipeline.decide import DECISIONS
-from sandbox.spec.scenario import EventSchema
+from sandbox.spec.scenario import Column, EventSchema
 
 __all__ = ["EventCodec"]
 
 _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _TYPES: dict[str, Any] = {
-    "key": (_Int64 | None, np.int64),
-    "number": (float | None, np.float64),
-    "category": (str | None, np.int16),
-}
+    "key": _Int64 | None, "number": float | None, "category": str | None, "text": str | None,
+}  # fmt: skip
 
 
 class EventCodec:
@@ -38,7 +36,7 @@ class EventCodec:
             (schema.id, _Int64), ("event_time", float), ("processing_time", float),
         ]  # fmt: skip
         # A field that does not come is missing: the schema check says whether it may be.
-        fields += [(name, _TYPES[column.type][0], None) for name, column in schema.columns.items()]
+        fields += [(name, _TYPES[column.type], None) for name, column in schema.columns.items()]
         self._names = tuple(field[0] for field in fields)
         self._codes = {
             name: {value: code for code, value in enumerate(column.values)}
@@ -59,6 +57,8 @@ class EventCodec:
             if name in self._codes:
                 words = (*self._schema.columns[name].values, None)
                 values = [words[code] for code in values]
+            elif events[name].dtype.kind == "S":
+                values = [value.decode(errors="ignore") if value else None for value in values]
             elif events[name].dtype.kind == "f":
                 values = [None if value != value else value for value in values]
             columns.append(values)
@@ -71,7 +71,8 @@ class EventCodec:
         Raises
         ------
         msgspec.DecodeError
-            For a message that is no event of the schema. Unknown names of a category get code -1.
+            For a message that is no event of the schema. Unknown names of a category get code -1;
+            text is cut at its longest.
         """
         found = [self._decoder.decode(message) for message in messages]
         columns: dict[str, NDArray[Any]] = {}
@@ -81,10 +82,7 @@ class EventCodec:
                 codes = self._codes[name]
                 columns[name] = np.array([codes.get(v, -1) for v in values], dtype=np.int16)
             elif name in self._schema.columns:
-                kind = _TYPES[self._schema.columns[name].type][1]
-                if kind is np.int64:
-                    values = [-1 if value is None else value for value in values]
-                columns[name] = np.array(values, dtype=kind)
+                columns[name] = _column(values, self._schema.columns[name])
             else:
                 kind = np.int64 if name == self._schema.id else np.float64
                 columns[name] = np.array(values, dtype=kind)
@@ -100,3 +98,11 @@ class EventCodec:
             self._encoder.encode({"id": i, "decision": DECISIONS[d], "score": s, "version": v})
             for i, d, s, v in rows
         ]
+
+
+def _column(values: list[Any], column: Column) -> NDArray[Any]:
+    if column.type == "key":
+        values = [-1 if value is None else value for value in values]
+    elif column.type == "text":
+        values = [(value or "").encode() for value in values]
+    return np.array(values, dtype=column.dtype)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.batch import Batch
+from sandbox.batch import Batch, missing_value
 from sandbox.pipeline.admission import KEEP, NEVER, admit, rebuild
 from sandbox.pipeline.snapshot import pack, unpack
 from sandbox.spec.scenario import Column, EventSchema
@@ -24,7 +24,7 @@ REASONS = (
 _MISSING, _TYPE, _NULL, _RANGE, _DUPLICATE, _LATE = range(1, 7)
 _CLOCK_SKEW = 300.0  # a producer's clock may run ahead of ours by this much [s]
 _OWNER = "schema check"
-_KINDS = {"key": "iu", "category": "iu", "number": "iufb"}
+_KINDS = {"key": "iu", "category": "iu", "number": "iufb", "text": "S"}
 
 
 class SchemaCheck:
@@ -32,7 +32,8 @@ class SchemaCheck:
 
     ============== ========================================================================
     missing_column a column that must not be missing is not there at all: nobody passes
-    wrong_type     a column is not of numbers (or not of integers, for keys and categories)
+    wrong_type     a column is not of numbers (of integers, for keys and categories; of bytes, for
+                   text)
     null           a value is missing that must not be
     out_of_range   outside min..max, an unknown category, not finite, or from the future
     duplicate      its id was seen in the 24 h before (by processing time)
@@ -88,14 +89,13 @@ class SchemaCheck:
         name, rows = self._schema.id, len(batch)
         reasons = np.zeros(rows, dtype=np.int8)
         columns = {
-            name: _column(batch, name, "iu", -1, False, reasons),
-            "event_time": _column(batch, "event_time", "iuf", np.nan, False, reasons),
+            name: _column(batch, name, "iu", "i8", False, reasons),
+            "event_time": _column(batch, "event_time", "iuf", "f8", False, reasons),
             "processing_time": batch["processing_time"],
         }
         for column, spec in self._schema.columns.items():
-            empty = np.nan if spec.type == "number" else -1
             kinds = _KINDS[spec.type]
-            columns[column] = _column(batch, column, kinds, empty, spec.nullable, reasons)
+            columns[column] = _column(batch, column, kinds, spec.dtype, spec.nullable, reasons)
         self._count_unknown(batch, columns)
         if rows and not reasons[0]:
             self._check_times(columns, reasons)
@@ -162,7 +162,7 @@ class SchemaCheck:
 
 
 def _column(
-    batch: Batch, name: str, kinds: str, empty: float, nullable: bool, reasons: NDArray[np.int8]
+    batch: Batch, name: str, kinds: str, dtype: str, nullable: bool, reasons: NDArray[np.int8]
 ) -> NDArray[Any]:
     """Return a column, or missing values (and a mark on every row) where it cannot be used."""
     if name in batch:
@@ -172,7 +172,7 @@ def _column(
         _mark(reasons, np.True_, _TYPE)
     elif not nullable:
         _mark(reasons, np.True_, _MISSING)
-    return np.full(len(batch), empty, dtype=np.float64 if empty != -1 else np.int64)
+    return np.full(len(batch), missing_value(dtype), dtype=dtype)
 
 
 def _check_values(values: NDArray[Any], spec: Column, reasons: NDArray[np.int8]) -> None:
@@ -182,6 +182,10 @@ def _check_values(values: NDArray[Any], spec: Column, reasons: NDArray[np.int8])
         _mark(reasons, (values < low) | (values > high) | (np.abs(values) == np.inf), _RANGE)
         if not spec.nullable:
             _mark(reasons, np.isnan(values), _NULL)
+        return
+    if spec.type == "text":
+        if not spec.nullable:
+            _mark(reasons, values == b"", _NULL)
         return
     if spec.type == "category" and spec.values:
         _mark(reasons, values >= len(spec.values), _RANGE)

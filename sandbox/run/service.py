@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.batch import Batch
+from sandbox.batch import Batch, missing_value
 from sandbox.monitor import CostLedger, cost_of
 from sandbox.pipeline.decide import BLOCK as BLOCKED
 from sandbox.pipeline.decide import DECISIONS, REVIEW, ReviewQueue, Thresholds, uniforms
@@ -28,7 +28,6 @@ __all__ = ["Service", "serving"]
 
 _ANSWERING = 1
 """Offset of the random numbers that say which events the model answers in time."""
-_TYPES: Mapping[str, Any] = {"key": np.int64, "number": np.float64, "category": np.int16}
 _TRUTH: Mapping[str, Any] = {
     "label": np.float64,
     "label_time": np.float64,
@@ -56,7 +55,7 @@ class Service:
         self._schema, self._start = scenario.event, scenario.start_time
         self._pipeline = Pipeline(scenario.event, prepared.design, prepared.seed)
         expected = _expected_rows(prepared)
-        kinds = {name: _TYPES[c.type] for name, c in scenario.event.columns.items()}
+        kinds = {name: c.dtype for name, c in scenario.event.columns.items()}
         self.log = DecisionLog(
             {scenario.event.id: np.int64, **kinds}, len(prepared.plan.names), expected
         )
@@ -213,8 +212,8 @@ class Service:
         for name in (self._schema.id, "event_time", "processing_time"):
             columns[name] = _joined(decided.events[name], dead[name])
         for name, column in self._schema.columns.items():
-            empty = np.nan if column.type == "number" else -1
-            columns[name] = _joined(decided.events[name], np.full(lost, empty))
+            empty = np.full(lost, missing_value(column.dtype), dtype=column.dtype)
+            columns[name] = _joined(decided.events[name], empty)
         features = decided.features
         if not lost:
             return columns, features

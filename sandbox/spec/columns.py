@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from sandbox.errors import suggest
-from sandbox.spec.features import CALENDAR, FeatureSpec
+from sandbox.spec.features import CALENDAR, TEXT_OPERATIONS, FeatureSpec
 from sandbox.spec.incidents import DataFault
 from sandbox.spec.problems import Problem
 from sandbox.spec.scenario import EventSchema
@@ -48,6 +48,8 @@ def feature_problems(features: Sequence[FeatureSpec], schema: EventSchema) -> li
     for index, feature in enumerate(features):
         if feature.operation == "column":
             found += _row_problems((index, "of"), str(feature.of), schema)
+        elif feature.operation in TEXT_OPERATIONS:
+            found += _text_problems((index, "of"), str(feature.of), schema)
         elif feature.operation != "calendar":
             found += key_problems((index, "by"), str(feature.by), schema)
             found += _source_problems((index, "of"), feature, schema)
@@ -106,7 +108,9 @@ def _term_problems(place: Key, term: str, schema: EventSchema) -> Iterator[Probl
         yield Problem(place, "unknown column", name, _one_of(known), suggest(name, known))
         return
     column = schema.columns[name]
-    if column.type != "category":
+    if column.type == "text":
+        yield Problem(place, "a text has no conditions", name, "a number, a category or a key")
+    elif column.type != "category":
         if not re.fullmatch(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?", value):
             yield Problem(place, "no number", value, "a plain number in the column's unit")
     elif sign not in ("==", "!="):
@@ -119,7 +123,7 @@ def _term_problems(place: Key, term: str, schema: EventSchema) -> Iterator[Probl
 
 
 def _row_problems(place: Key, name: str, schema: EventSchema) -> Iterator[Problem]:
-    usable = [n for n, column in schema.columns.items() if column.type != "key"] + list(CALENDAR)
+    usable = [*_of_type(schema, "number", "category"), *CALENDAR]
     if name == LABEL:
         yield Problem(
             place, "the label is not known when the event happens", name, "an event column",
@@ -130,8 +134,20 @@ def _row_problems(place: Key, name: str, schema: EventSchema) -> Iterator[Proble
             place, "a key is a name, not a quantity", name, _one_of(usable),
             f"Use it in a window: count: {{by: {name}, over: 7d}}.",
         )  # fmt: skip
+    elif name in schema.columns and name not in usable:
+        yield Problem(
+            place, "a text is no quantity", name, _one_of(usable),
+            f"Use it in a feature of text: hashed: {{of: {name}, into: 64}}.",
+        )  # fmt: skip
     elif name not in usable:
         yield Problem(place, "unknown column", name, _one_of(usable), suggest(name, usable))
+
+
+def _text_problems(place: Key, name: str, schema: EventSchema) -> Iterator[Problem]:
+    texts = _of_type(schema, "text")
+    if name not in texts:
+        what = "not a text" if name in schema.columns else "unknown column"
+        yield Problem(place, what, name, _one_of(texts), suggest(name, texts))
 
 
 def _source_problems(place: Key, feature: FeatureSpec, schema: EventSchema) -> Iterator[Problem]:
@@ -161,8 +177,8 @@ def _span_problems(index: int, feature: FeatureSpec) -> Iterator[Problem]:
         yield Problem((index, "delay"), "delay too long", format_duration(feature.delay), limit)
 
 
-def _of_type(schema: EventSchema, kind: str) -> list[str]:
-    return [name for name, column in schema.columns.items() if column.type == kind]
+def _of_type(schema: EventSchema, *kinds: str) -> list[str]:
+    return [name for name, column in schema.columns.items() if column.type in kinds]
 
 
 def _one_of(names: Sequence[str]) -> str:

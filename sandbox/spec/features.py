@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from sandbox.spec.base import Spec, SpecError
 from sandbox.spec.units import Duration, format_duration
 
-__all__ = ["CALENDAR", "OPERATIONS", "FeatureSpec"]
+__all__ = ["CALENDAR", "OPERATIONS", "TEXT_OPERATIONS", "FeatureSpec"]
 
-Operation = Literal["column", "calendar", "count", "sum", "mean", "share", "ratio", "since_last"]
-OPERATIONS: tuple[str, ...] = ("count", "sum", "mean", "share", "ratio", "since_last")
+Operation = Literal[
+    "column", "calendar", "count", "sum", "mean", "share", "ratio", "since_last", "length", "hashed"
+]
+TEXT_OPERATIONS: tuple[str, ...] = ("length", "hashed")
+OPERATIONS: tuple[str, ...] = (
+    "count", "sum", "mean", "share", "ratio", "since_last", *TEXT_OPERATIONS,
+)  # fmt: skip
 _EXAMPLES = {
     "count": "count: {by: KEY, over: [1d, 7d]}",
     "sum": "sum: {of: COLUMN, by: KEY, over: [1d, 7d]}",
@@ -20,7 +25,10 @@ _EXAMPLES = {
     "share": "share: {of: label, by: KEY, over: [7d, 30d], delay: 7d}",
     "ratio": "ratio: {of: COLUMN, by: KEY, over: 30d}",
     "since_last": "since_last: {by: KEY}",
+    "length": "length: {of: TEXT}",
+    "hashed": "hashed: {of: TEXT, grams: words, into: 64}",
 }
+_BUCKETS = 64
 CALENDAR: tuple[str, ...] = ("hour_of_day", "day_of_week", "weekend", "night")
 
 
@@ -38,6 +46,9 @@ class FeatureSpec(Spec):
     share    known positive labels over *all* events in the window (unlabelled count as 0)
     ratio    the current value over the mean of the key's *other* events in the window
     since_last seconds since the key's previous event (NaN for the first)
+    length   characters of a text
+    hashed   how often words, or runs of three characters within words, occur in a text, counted
+             in `into` buckets by a hash (Weinberger et al., 2009): no vocabulary to fit or to age
     ======== ==============================================================================
 
     The window at event time t is ``(t - delay - over, t - delay]``. ``label`` as a column means
@@ -54,6 +65,10 @@ class FeatureSpec(Spec):
     """One window or several; each gives a column."""
     delay: Duration = 0.0
     """How far before the event the windows end."""
+    grams: Literal["words", "characters"] = "words"
+    """What is counted in a text."""
+    into: int = Field(default=_BUCKETS, ge=2, le=1024)
+    """Buckets; each gives a column."""
 
     @model_validator(mode="before")
     @classmethod
@@ -82,6 +97,12 @@ class FeatureSpec(Spec):
     @model_validator(mode="after")
     def _complete(self) -> FeatureSpec:
         if self.operation in ("column", "calendar"):
+            return self
+        if self.operation != "hashed" and (self.grams, self.into) != ("words", _BUCKETS):
+            raise SpecError("only hashed takes `grams` and `into`", self.operation)
+        if self.operation in TEXT_OPERATIONS:
+            if self.of is None or self.by is not None or self.over or self.delay:
+                raise SpecError(f"expected {_EXAMPLES[self.operation]}", self.operation)
             return self
         if self.by is None:
             raise SpecError(f"{self.operation} needs `by`, expected a key column", self.operation)
@@ -115,7 +136,7 @@ class FeatureSpec(Spec):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the columns it gives, one a window.
+        """Names of the columns it gives, one a window or bucket.
 
         Examples
         --------
@@ -125,6 +146,10 @@ class FeatureSpec(Spec):
         """
         if self.operation in ("column", "calendar"):
             return (str(self.of),)
+        if self.operation == "length":
+            return (f"{self.of}_length",)
+        if self.operation == "hashed":
+            return tuple(f"{self.of}_{self.grams}_{bucket}" for bucket in range(self.into))
         stem = f"{self.by}_{self.operation}" + (f"_{self.of}" if self.of else "")
         lag = f"_delay_{format_duration(self.delay)}" if self.delay else ""
         if self.operation == "since_last":

@@ -40,8 +40,9 @@ RESERVED = ("event_time", "processing_time", "label", "label_time", "mechanism")
 class Column(Spec):
     """One column of an event, as a producer promises it."""
 
-    type: Literal["key", "number", "category"]
-    """``key`` (an integer id), ``number`` (float) or ``category`` (a code into `values`)."""
+    type: Literal["key", "number", "category", "text"]
+    """``key`` (an integer id), ``number`` (float), ``category`` (a code into `values`) or ``text``
+    (UTF-8)."""
     unit: str = ""
     """Unit of a number, for people."""
     values: tuple[str, ...] = ()
@@ -53,7 +54,9 @@ class Column(Spec):
     decimals: int = Field(default=2, ge=0, le=6)
     """Decimals that count: sums are kept in integers of this unit, hence exact."""
     nullable: bool = False
-    """Whether a missing value (NaN, or code -1) is valid."""
+    """Whether a missing value (NaN, code -1, or no text) is valid."""
+    max_bytes: int = Field(default=160, ge=1, le=1000)
+    """Longest text that is kept, as UTF-8; what is longer is cut there."""
     about: str = ""
     """One line for people."""
 
@@ -66,6 +69,12 @@ class Column(Spec):
         if self.min is not None and self.max is not None and self.min > self.max:
             raise SpecError("expected min <= max", "min")
         return self
+
+    @property
+    def dtype(self) -> str:
+        """NumPy type of the column in a batch."""
+        fixed = {"key": "i8", "number": "f8", "category": "i2"}
+        return fixed.get(self.type, f"S{self.max_bytes}")
 
 
 class EventSchema(Spec):

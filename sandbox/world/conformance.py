@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.batch import Batch
+from sandbox.batch import Batch, is_missing
 from sandbox.spec.scenario import Column, EventSchema
 from sandbox.world.contract import World
 
@@ -51,15 +51,19 @@ def check_events(
 
 
 def _column(values: NDArray[np.generic], column: Column) -> Iterator[str]:
-    kind = "f" if column.type == "number" else "i"
+    kind = np.dtype(column.dtype).kind
     if values.dtype.kind != kind:
-        yield f"has type {values.dtype}, expected {'float64' if kind == 'f' else 'an integer'}"
+        wanted = {"f": "float64", "S": f"bytes ({column.dtype})"}.get(kind, "an integer")
+        yield f"has type {values.dtype}, expected {wanted}"
         return
-    numbers = values.astype(np.float64)
-    missing = np.isnan(numbers) if kind == "f" else numbers == -1
+    missing = is_missing(values)
     if missing.any() and not column.nullable:
         yield "is missing in places, and the schema says it never is"
-    known = numbers[~missing]
+    if column.type == "text":
+        if values.dtype.itemsize > column.max_bytes:
+            yield f"has up to {values.dtype.itemsize} bytes, the schema allows {column.max_bytes}"
+        return
+    known = values[~missing].astype(np.float64)
     low = column.min if column.type == "number" else 0
     high = len(column.values) - 1 if column.type == "category" else column.max
     if len(known) and low is not None and known.min() < low:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.batch import Batch
+from sandbox.batch import Batch, is_missing, missing_value
 from sandbox.errors import UsageError, suggest
 from sandbox.spec.incidents import DataFault, Incident
 from sandbox.spec.scenario import EventSchema
@@ -218,12 +218,8 @@ def _renamed(name: str) -> str:
     return f"{name}_v2"
 
 
-def _missing(column: NDArray[Any]) -> Any:
-    return np.nan if column.dtype.kind == "f" else -1
-
-
 def _hollow(column: NDArray[Any], rows: Mask) -> NDArray[Any]:
-    return np.where(rows, np.asarray(_missing(column), dtype=column.dtype), column)
+    return np.where(rows, np.asarray(missing_value(column.dtype), dtype=column.dtype), column)
 
 
 def _stale(active: _Active, column: NDArray[Any], hit: Mask) -> NDArray[Any]:
@@ -231,7 +227,7 @@ def _stale(active: _Active, column: NDArray[Any], hit: Mask) -> NDArray[Any]:
     good = np.maximum.accumulate(np.where(hit, -1, np.arange(len(hit)))) if len(hit) else None
     if good is None:
         return column
-    before = _missing(column) if active.last is None else active.last
+    before = missing_value(column.dtype) if active.last is None else active.last
     repeated = np.where(good >= 0, column[np.maximum(good, 0)], np.asarray(before, column.dtype))
     active.last = repeated[-1]
     return repeated
@@ -258,7 +254,7 @@ def _stack(batches: Sequence[Batch]) -> Batch:
     full = [
         batch.with_columns(
             **{
-                name: np.full(len(batch), _missing(column), dtype=column.dtype)
+                name: np.full(len(batch), missing_value(column.dtype), dtype=column.dtype)
                 for name, column in names.items()
                 if name not in batch
             }
@@ -281,4 +277,4 @@ def _without_hollow(batch: Batch, schema: EventSchema) -> Batch:
 
 
 def _all_missing(column: NDArray[Any]) -> bool:
-    return bool(np.all(np.isnan(column) if column.dtype.kind == "f" else column == -1))
+    return bool(np.all(is_missing(column)))

@@ -82,6 +82,11 @@ def _term(text: str, schema: EventSchema, where: str) -> tuple[str, str, float]:
 
 
 def _value(text: str, sign: str, column: Column, where: str) -> float:
+    if column.type == "text":
+        raise UsageError(
+            "a text has no conditions", where=where, got=text,
+            expected="a number, a category or a key",
+        )  # fmt: skip
     if column.type == "category":
         if sign not in ("==", "!="):
             raise UsageError("categories have no order", where=where, got=sign, expected="== or !=")

@@ -233,3 +233,28 @@ def test_any_bytes_are_one_line(
     with pytest.raises(UsageError) as caught:
         read(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_without_times_is_played_in_its_order(tmp_path: Path) -> None:
+    path = tmp_path / "words.csv"
+    path.write_text("said,user\nspam,1\nham,2\n,3\nspam ,4\n")
+    schema = EventSchema.model_validate({"id": "n", "columns": {"user": {"type": "key"}}})
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    file = EventsFile(path, ("said=label",), 1.0, scratch, pace=2.0, positive="spam")
+    survey = survey_recording(file, schema)
+    assert survey.last - survey.first == 1.5
+    recording = read_recording(survey, schema, LabelRule((0.0, 1.0), None), 0.0, 1e10)
+    assert recording.refused == {"null": 1}
+    played = recording.between(survey.first, survey.last + 1.0)
+    assert (played["event_time"] - survey.first).tolist() == [0.0, 0.5, 1.5]
+    assert played["label"].tolist() == [1.0, 0.0, 1.0]
+    assert played["user"].tolist() == [1, 2, 4]
+
+
+def test_a_pace_is_refused_where_there_are_times(tmp_path: Path) -> None:
+    path = tmp_path / "words.csv"
+    path.write_text("event_time,label\n1,1\n")
+    schema = EventSchema.model_validate({"id": "n", "columns": {}})
+    with pytest.raises(UsageError, match="the file has times of its own"):
+        survey_recording(EventsFile(path, (), 1.0, tmp_path, pace=1.0), schema)

@@ -38,7 +38,12 @@ def test_a_scenario_of_ones_own_plays_what_another_run_left(
     ("arguments", "message"),
     [
         (["--map", "a=b"], "--map: nothing to map. Add --events FILE."),
+        (["--pace", "9/day"], "--pace: nothing to play. Add --events FILE."),
+        (["--positive", "spam"], "--positive: nothing to play. Add --events FILE."),
         (["--events", "no.csv"], "no.csv: no such file"),
+        (["--events", "no.csv", "--pace", "daily"], "--pace: not a pace; got 'daily'"),
+        (["--events", "no.csv", "--pace", "0/day"], "--pace: not a pace; got '0/day'"),
+        (["--events", "no.csv", "--pace", "3h"], "--pace: not a pace; got '3h'"),
         (["--events", "no.csv", "--time-unit", "min"], "--time-unit: unknown unit; got 'min'"),
     ],
 )

@@ -57,7 +57,7 @@ DESIGN_MISTAKES = {
     "unknown operation": (
         "count: {by", "cuont: {by",
         "11 features[3].cuont: unknown operation; got 'cuont', expected one of count, sum, mean, "
-        "share, ratio, since_last. Did you mean count?",
+        "share, ratio, since_last, length, hashed. Did you mean count?",
     ),
     "unknown key column": (
         "by: shop_id\n", "by: shp_id\n",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.adapters.event_log import Place
-from sandbox.batch import Batch
+from sandbox.batch import Batch, missing_value
 from sandbox.live.frames import frame_of
 from sandbox.live.topics import Topics, partition_of
 from sandbox.live.worker.following import Models
@@ -127,9 +127,7 @@ class Outputs:
         rows = len(dead)
         empty: dict[str, NDArray[np.generic]] = {}
         for name, column in self._schema.columns.items():
-            kinds = {"key": np.int64, "category": np.int16, "number": np.float64}
-            missing = np.nan if column.type == "number" else -1
-            empty[name] = np.full(rows, missing, dtype=kinds[column.type])
+            empty[name] = np.full(rows, missing_value(column.dtype), dtype=column.dtype)
         features = np.full((rows, len(self._plan.names)), np.nan, dtype=np.float32)
         always, never = np.ones(rows, dtype=np.bool_), np.zeros(rows, dtype=np.bool_)
         known = dead.select((self._schema.id, "event_time", "processing_time", "sent"))

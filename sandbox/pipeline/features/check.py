@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sandbox.errors import suggest
-from sandbox.spec.features import CALENDAR, FeatureSpec
+from sandbox.spec.features import CALENDAR, TEXT_OPERATIONS, FeatureSpec
 from sandbox.spec.scenario import EventSchema
 from sandbox.spec.units import format_duration
 
@@ -53,6 +53,9 @@ def find_problems(
         if feature.operation in ("column", "calendar"):
             found += _row_problems(index, feature, schema)
             continue
+        if feature.operation in TEXT_OPERATIONS:
+            found += _text_problems(index, str(feature.of), schema)
+            continue
         found += _key_problems(index, "by", str(feature.by), schema)
         if feature.of is not None:
             found += _source_problems(index, feature, schema)
@@ -76,7 +79,7 @@ def _key_problems(index: int, field: str, name: str, schema: EventSchema) -> Ite
 
 def _row_problems(index: int, feature: FeatureSpec, schema: EventSchema) -> Iterator[Problem]:
     name = str(feature.of)
-    usable = [n for n, column in schema.columns.items() if column.type != "key"]
+    usable = [n for n, c in schema.columns.items() if c.type in ("number", "category")]
     if feature.operation == "calendar":
         if name not in CALENDAR:
             yield Problem(
@@ -93,11 +96,24 @@ def _row_problems(index: int, feature: FeatureSpec, schema: EventSchema) -> Iter
         yield Problem(
             index, "of", "unknown column", name, f"one of {', '.join(known)}", suggest(name, known)
         )
+    elif schema.columns[name].type == "text":
+        yield Problem(
+            index, "of", "a text is no quantity", name,
+            f"one of {', '.join([*usable, *CALENDAR])}", "Use it in hashed: {of: TEXT, into: 64}.",
+        )  # fmt: skip
     elif name not in usable:
         yield Problem(
             index, "of", "a key is a name, not a quantity", name,
             f"one of {', '.join([*usable, *CALENDAR])}", "Use it with by: in a window.",
         )  # fmt: skip
+
+
+def _text_problems(index: int, name: str, schema: EventSchema) -> Iterator[Problem]:
+    texts = [n for n, column in schema.columns.items() if column.type == "text"]
+    if name not in texts:
+        what = "not a text" if name in schema.columns else "unknown column"
+        expected = f"one of {', '.join(texts)}" if texts else "no column here is a text"
+        yield Problem(index, "of", what, name, expected, suggest(name, texts))
 
 
 def _source_problems(index: int, feature: FeatureSpec, schema: EventSchema) -> Iterator[Problem]:

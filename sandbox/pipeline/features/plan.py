@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +28,7 @@ from sandbox.pipeline.features.codes import (
     SUM,
     TOTAL,
 )
-from sandbox.spec.features import FeatureSpec
+from sandbox.spec.features import TEXT_OPERATIONS, FeatureSpec
 from sandbox.spec.scenario import EventSchema
 
 __all__ = ["FeaturePlan", "Layout", "Output", "RowFeature", "StagePlan", "Window"]
@@ -96,7 +96,11 @@ class RowFeature:
     position: int
     operation: str
     name: str
+    """Column of the event, or calendar feature."""
     category: bool
+    grams: str = ""
+    into: int = 0
+    """Of hashed text: what is counted, and in how many columns from `position` on."""
 
 
 @dataclass(frozen=True)
@@ -199,9 +203,9 @@ class FeaturePlan:
         names = tuple(name for feature in features for name in feature.names)
         position = {name: i for i, name in enumerate(names)}
         rows = tuple(
-            RowFeature(position[str(f.of)], f.operation, str(f.of), _is_category(f, schema))
+            _row(f, position[f.names[0]], schema)
             for f in features
-            if f.operation in ("column", "calendar")
+            if f.operation in ("column", "calendar", *TEXT_OPERATIONS)
         )
         keys = [] if ingest_key is None else [ingest_key]
         keys += [str(f.by) for f in features if f.by is not None]
@@ -209,7 +213,7 @@ class FeaturePlan:
             _stage(key, [f for f in features if f.by == key], schema, position, allowed_lateness)
             for key in dict.fromkeys(keys)
         )
-        about = [f.model_dump(mode="json") for f in features]
+        about = [_about(f) for f in features]
         decimals = {n: (c.type, c.decimals) for n, c in schema.columns.items()}
         text = json.dumps([about, schema.id, decimals, [s.key for s in stages], allowed_lateness])
         return cls(names, schema.id, rows, stages, hashlib.sha256(text.encode()).hexdigest())
@@ -272,6 +276,19 @@ def _stage(
 
 def _decimals(source: str, schema: EventSchema) -> int:
     return LABEL_DECIMALS if source == LABEL else schema.columns[source].decimals
+
+
+def _row(feature: FeatureSpec, position: int, schema: EventSchema) -> RowFeature:
+    row = RowFeature(position, feature.operation, str(feature.of), _is_category(feature, schema))
+    if feature.operation == "hashed":
+        return replace(row, grams=feature.grams, into=feature.into)
+    return row
+
+
+def _about(feature: FeatureSpec) -> dict[str, object]:
+    """Return what a fingerprint is made of: what only text has does not change that of others."""
+    only_text = set() if feature.operation == "hashed" else {"grams", "into"}
+    return feature.model_dump(mode="json", exclude=only_text)
 
 
 def _is_category(feature: FeatureSpec, schema: EventSchema) -> bool:

@@ -1,4 +1,4 @@
-"""Features of the event alone: raw columns and the calendar."""
+"""Features of the event alone: raw columns, the calendar, text."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sandbox.batch import Batch
 from sandbox.pipeline.features.plan import FeaturePlan
+from sandbox.pipeline.features.text import decoded, hashed
 
 __all__ = ["calendar", "fill_row_features"]
 
@@ -21,6 +22,11 @@ def fill_row_features(plan: FeaturePlan, batch: Batch, out: NDArray[np.float32])
     for row in plan.rows:
         if row.operation == "calendar":
             out[:, row.position] = calendar(row.name, batch["event_time"])
+        elif row.operation == "length":
+            out[:, row.position] = np.strings.str_len(decoded(batch[row.name]))
+        elif row.operation == "hashed":
+            columns = slice(row.position, row.position + row.into)
+            out[:, columns] = hashed(batch[row.name], row.grams, row.into)
         elif row.category:
             codes = batch[row.name]
             out[:, row.position] = np.where(codes < 0, np.float32(np.nan), codes)
