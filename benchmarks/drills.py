@@ -62,7 +62,8 @@ def play_all(seeds: Sequence[int]) -> list[dict[str, Any]]:
     """Play every drill under every seed, on all cores."""
     from sandbox.drills.catalogue import drill_names
 
-    jobs = [(name, seed) for name in drill_names(ROOTS) for seed in seeds]
+    names = [name for name in drill_names(ROOTS) if name.startswith("fraud/")]
+    jobs = [(name, seed) for name in names for seed in seeds]
     rows: list[dict[str, Any]] = []
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for done, found in enumerate(pool.map(play_drill, jobs), start=1):

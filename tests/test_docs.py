@@ -30,6 +30,14 @@ def test_the_seeds_page_is_what_its_figures_give() -> None:
     assert seeds.render([{**row, "lost": row["lost"] + 1} for row in rows]) != seeds.render(rows)
 
 
+def test_the_seeds_page_of_a_scenario_is_what_its_figures_give() -> None:
+    seeds = load("scenario_seeds")
+    data, page = seeds.pages("spam")
+    rows = json.loads(data.read_text())
+    assert page.read_text() == seeds.render("spam", rows)
+    assert seeds.render("spam", [{**r, "lost": r["lost"] + 1} for r in rows]) != page.read_text()
+
+
 def test_links_of_the_readme_lead_somewhere() -> None:
     text = (ROOT / "README.md").read_text()
     targets = [t for t in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in t]

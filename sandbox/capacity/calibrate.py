@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sandbox.batch import Batch
 from sandbox.capacity.drive import Driven, drive
+from sandbox.capacity.plant import texts_hashed
 from sandbox.pipeline.decide import decide
 from sandbox.pipeline.features.online import warm_up
 from sandbox.pipeline.handler import Handler
@@ -35,7 +36,7 @@ BROKER_REPEATS = 20
 KEYS = 5_000
 HISTORY = 60_000
 """Events that the state holds before anything is timed."""
-STEPS = ("decode", "check", "feature", "score", "decide", "encode")
+STEPS = ("decode", "check", "text", "feature", "score", "decide", "encode")
 """What is timed, in a worker's order."""
 SHORTEST_PAUSE = 0.001
 IDLED, WHOLE = 1, 2
@@ -230,7 +231,9 @@ class StepTimer:
         marks.append(time.perf_counter())
         valid, _ = pipeline.check.check(events)
         marks.append(time.perf_counter())
-        features = pipeline.store.update(valid)
+        features = pipeline.store.of_rows(valid)
+        marks.append(time.perf_counter())
+        pipeline.store.fold(valid, None, features)
         marks.append(time.perf_counter())
         score = self._serving.score(features)
         marks.append(time.perf_counter())
@@ -241,7 +244,21 @@ class StepTimer:
         marks.append(time.perf_counter())
         self._codec.encode(valid)
         marks.append(time.perf_counter())
-        return np.diff(marks)
+        took, at = np.diff(marks), STEPS.index("text")
+        if not pipeline.plan.hashed:  # then it is a part of the other features
+            took[at], took[at + 1] = 0.0, took[at] + took[at + 1]
+        return took
+
+
+def _lines(warm: Floats, handler: Handler, reference: Profile) -> dict[str, CostLine]:
+    """Return what a batch costs in every step."""
+    plan = handler.pipeline.plan
+    stages, columns = len(plan.stage_plans), len(plan.names) - sum(r.into for r in plan.hashed)
+    lines = {name: fit_line(SIZES, warm[:, :, place]) for place, name in enumerate(STEPS)
+             if name != "text" or plan.hashed}  # fmt: skip
+    lines["feature"] = _apart(lines["feature"], max(columns, 1), stages)
+    lines["text"] = _apart(lines["text"], texts_hashed(plan), 1) if plan.hashed else reference.text
+    return lines
 
 
 def _profile(
@@ -249,13 +266,11 @@ def _profile(
 ) -> Profile:  # fmt: skip
     """Return what times of shape (2, sizes, repeats, steps) come to; the second half idled."""
     warm = took[0]
-    lines = {name: fit_line(SIZES, warm[:, :, place]) for place, name in enumerate(STEPS)}
+    lines = _lines(warm, handler, reference)
     cooled = np.median(took[1].sum(axis=2), axis=1) / np.median(warm.sum(axis=2), axis=1)
-    columns = max(len(handler.pipeline.plan.names), 1)
     return reference.model_copy(
         update={
             **lines,
-            "feature": _apart(lines["feature"], columns, len(handler.pipeline.plan.stage_plans)),
             "score": _apart(lines["score"], number_of_trees, 1),
             "machine": machine(),
             "measured": dt.datetime.now(dt.UTC).date(),
@@ -269,7 +284,7 @@ def _profile(
     )
 
 
-def _apart(line: CostLine, pieces: int, stages: int) -> CostLine:
+def _apart(line: CostLine, pieces: float, stages: int) -> CostLine:
     """Return what one column or tree adds to an event, and one stage to a batch."""
     return line.model_copy(
         update={"call": line.call / max(stages, 1), "event": line.event / pieces}

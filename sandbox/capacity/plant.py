@@ -17,10 +17,12 @@ from sandbox.simulate.stack import partition_shares
 from sandbox.spec.capacity import CostLine, Profile
 from sandbox.spec.design import Design
 
-__all__ = ["Plant", "StageLoad", "build_plant", "trees", "worker_rules"]
+__all__ = ["Plant", "StageLoad", "build_plant", "texts_hashed", "trees", "worker_rules"]
 
 Floats = NDArray[np.float64]
 BROKER_BATCH = 10_000
+CHARACTERS = 3.4
+"""Work on the runs of characters of a text over that on its words, measured on messages."""
 TYPICAL = 100.0
 """Events in a batch at which spreads of its parts are weighed."""
 
@@ -99,7 +101,8 @@ def build_plant(design: Design, plan: FeaturePlan, profile: Profile) -> Plant:
         if number == passes - 1:
             break
         last = number == passes - 2
-        rules, spread = _worker(design, profile, columns[number], number == 0, last, 2 * number + 1)
+        texts = texts_hashed(plan) if number == 0 else None
+        rules, spread = _worker(design, profile, columns[number], texts, last, 2 * number + 1)
         words = "features, score" if last else "features"
         stages.append(
             Stage(
@@ -125,12 +128,17 @@ def _broker(
 
 
 def _worker(
-    design: Design, profile: Profile, columns: int, first: bool, last: bool, seed: int
+    design: Design, profile: Profile, columns: int, texts: float | None, last: bool, seed: int
 ) -> tuple[Rules, float]:
-    """Return the rules of a stage of workers, and the spread of its batches."""
+    """Return the rules of a stage of workers, and the spread of its batches.
+
+    Events and their texts are looked at once: `texts` is None for later stages.
+    """
     parts = [(profile.fetch, 1.0), (profile.decode, 1.0), (profile.send, 1.0)]
-    if first:
+    if texts is not None:
         parts.append((profile.check, 1.0))
+    if texts:
+        parts.append((profile.text, texts))
     if columns:
         parts.append((profile.feature, float(columns)))
     if last:
@@ -138,6 +146,11 @@ def _worker(
     else:
         parts.append((profile.encode, 1.0))
     return worker_rules(design, profile, parts, seed)
+
+
+def texts_hashed(plan: FeaturePlan) -> float:
+    """Return how many times the work on the words of one text an event is."""
+    return sum(CHARACTERS if row.grams == "characters" else 1.0 for row in plan.hashed)
 
 
 def worker_rules(

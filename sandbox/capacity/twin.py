@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sandbox.capacity.calibrate import Supply
 from sandbox.capacity.drive import Driven, drive, top_speed
-from sandbox.capacity.plant import trees, worker_rules
+from sandbox.capacity.plant import texts_hashed, trees, worker_rules
 from sandbox.pipeline.features.plan import FeaturePlan
 from sandbox.pipeline.handler import Handler
 from sandbox.simulate.histogram import quantiles
@@ -123,6 +123,8 @@ def one_worker(design: Design, plan: FeaturePlan, profile: Profile) -> Stage:
     """Return a worker that does the work of all stages, without a broker."""
     parts: list[tuple[CostLine, float]] = [(profile.decode, 1.0), (profile.check, 1.0)]
     parts += [(profile.feature, float(len(stage.outputs))) for stage in plan.stage_plans]
+    if texts := texts_hashed(plan):
+        parts.append((profile.text, texts))
     parts += [(profile.score, float(trees(design))), (profile.decide, 1.0)]
     rules, spread = worker_rules(design, profile, parts, seed=1)
     return Stage("worker", np.ones(1), 1, rules, 0.0, spread)

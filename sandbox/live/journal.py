@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,6 @@ REVIEWED = 1
 """Source of a label that people gave."""
 _LONGER = 60 * DAY
 """What is kept of the log is as long as the history, and longer by this much [s]."""
-_KINDS: Mapping[str, Any] = {"key": np.int64, "number": np.float64, "category": np.int16}
 
 
 class Journal:
@@ -63,7 +62,7 @@ class Journal:
         prepared, topics = setting.prepared, setting.topics
         self._scenario, self._start = prepared.scenario, prepared.scenario.start_time
         self._id, self._topics = prepared.scenario.event.id, topics
-        kinds = {n: _KINDS[c.type] for n, c in prepared.scenario.event.columns.items()}
+        kinds = {n: c.dtype for n, c in prepared.scenario.event.columns.items()}
         extra = {self._id: np.int64, **kinds, "challenger_score": np.float64, "sent": np.float64}
         self._columns = tuple(extra)
         self.log = DecisionLog(extra, len(prepared.plan.names), 1 << 14)

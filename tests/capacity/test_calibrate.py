@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,6 +13,7 @@ from sandbox.capacity.files import load_profile, profile_text
 from sandbox.capacity.twin import Rounds, drive_rounds, hold, one_worker, predict
 from sandbox.errors import UsageError
 from sandbox.report.twin import twin_html, twin_rows, twin_words
+from sandbox.run.setup import prepare
 from sandbox.run.stand_in import stand_in_handler
 from sandbox.spec.capacity import Profile
 from sandbox.spec.loading import build
@@ -40,14 +44,39 @@ def measured(fraud: Fraud, profile: Profile, monkeypatch: pytest.MonkeyPatch) ->
 def test_calibration_measures_every_step_and_keeps_the_rest(
     measured: Profile, profile: Profile
 ) -> None:
+    assert measured.text == profile.text  # payments have none
     for name in STEPS:
         line = getattr(measured, name)
+        if name == "text":
+            continue
         assert line.event > 0 and line.call < 0.05
         assert line != getattr(profile, name)
     assert (measured.fetch, measured.send) == (profile.fetch, profile.send)
     assert measured.notes and 100 < measured.event_bytes < 500
     text = profile_text(measured)
     assert build(Profile, source_from_text(text, "profile.json")) == measured
+
+
+def test_what_text_costs_is_measured_apart(
+    project: Path, profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibration, "REPEATS", 3)
+    monkeypatch.setattr(calibration, "SHIFT", 0.2)
+    monkeypatch.setattr(calibration, "HISTORY", 2_000)
+    prepared = prepare(
+        "spam", design=None, seed=7, days=1, overrides=("model.champion.xgboost.trees=5",),
+        incidents=(), roots=[project / "scenarios"],
+    )  # fmt: skip
+    handler = stand_in_handler(prepared)
+    measured = calibrate(handler, prepared.scenario.event, 5, profile)
+    assert measured.text != profile.text
+    assert 1e-6 < measured.text.event < 1e-3
+    # Hashing is most of the work on a message, whether measured here or by the reference machine.
+    plan = handler.pipeline.plan
+    without = replace(plan, rows=tuple(row for row in plan.rows if row.operation != "hashed"))
+    for one in (measured, profile):
+        full, rest = (one_worker(prepared.design, p, one).full_rate for p in (plan, without))
+        assert full < 0.7 * rest
 
 
 def test_two_measurements_meet_in_the_middle(profile: Profile) -> None:

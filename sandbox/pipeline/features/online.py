@@ -195,11 +195,20 @@ class FeatureStore:
             Shape (n, features), C order; all of a stage's columns are NaN where its key is
             missing (-1).
         """
+        out = self.of_rows(batch)
+        self.fold(batch, labels, out)
+        return out
+
+    def of_rows(self, batch: Batch) -> NDArray[np.float32]:
+        """Return the matrix of `update` with what needs no state; the rest is not filled yet."""
         out = np.empty((len(batch), len(self.plan.names)), dtype=np.float32)
         fill_row_features(self.plan, batch, out)
+        return out
+
+    def fold(self, batch: Batch, labels: Batch | None, out: NDArray[np.float32]) -> None:
+        """Fold a batch into the state of every stage, and fill the rest of its matrix."""
         for key, stage in self._stages.items():
             stage.update(batch, labels, out, self._columns[key])
-        return out
 
     def update_stage(
         self, key: str, batch: Batch, labels: Batch | None = None

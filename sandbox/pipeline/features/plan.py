@@ -219,6 +219,11 @@ class FeaturePlan:
         return cls(names, schema.id, rows, stages, hashlib.sha256(text.encode()).hexdigest())
 
     @property
+    def hashed(self) -> tuple[RowFeature, ...]:
+        """Features that are hashed text."""
+        return tuple(row for row in self.rows if row.operation == "hashed")
+
+    @property
     def stages(self) -> tuple[str, ...]:
         """Keys of the stages in order."""
         return tuple(stage.key for stage in self.stage_plans)
