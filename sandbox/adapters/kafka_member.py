@@ -23,6 +23,8 @@ __all__ = ["KafkaMember", "chunk_of", "process_of"]
 _LONGEST_ROUND = 120.0
 """Between two polls [s]: a replay of long logs comes in between."""
 _FETCH_WAIT = 0.5
+_FETCH = 1 << 18
+"""Bytes that come of a partition at once: of a history in frames, what a transaction can carry."""
 _NEWER = 0.005
 """Wait for messages that came since the last poll [s]."""
 _JOINING = 3.0
@@ -61,7 +63,8 @@ class KafkaMember:
             auto_offset_reset="earliest", session_timeout_ms=round(SESSION * 1000),
             heartbeat_interval_ms=round(SESSION * 1000 / 4),
             max_poll_interval_ms=round(_LONGEST_ROUND * 1000),
-            fetch_max_wait_ms=round(_FETCH_WAIT * 1000), metrics_enabled=False,
+            fetch_max_wait_ms=round(_FETCH_WAIT * 1000), max_partition_fetch_bytes=_FETCH,
+            metrics_enabled=False,
             **CLIENT,
         )  # fmt: skip
         self._consumer.subscribe(list(topics), listener=_Listener(self._news))

@@ -5,18 +5,22 @@ A frame is msgpack: column name to ``[dtype, shape, bytes]``. Nothing in it is c
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 import numpy as np
 
 from sandbox.batch import Batch
 
-__all__ = ["NotAFrame", "frame_of", "is_frame", "read_frame"]
+__all__ = ["NotAFrame", "frame_of", "frames_of", "is_frame", "read_frame"]
 
 _KINDS = frozenset("iufbS")
 _Columns = dict[str, tuple[str, tuple[int, ...], bytes]]
 _DECODER = msgspec.msgpack.Decoder(_Columns)
 _ENCODER = msgspec.msgpack.Encoder()
 _JSON = ord("{")
+LARGEST = 1 << 19
+"""Bytes of a frame; a broker takes twice as many by default."""
 
 
 class NotAFrame(ValueError):
@@ -36,6 +40,21 @@ def frame_of(batch: Batch) -> bytes:
         values = np.ascontiguousarray(batch[name])
         columns[name] = (values.dtype.str, values.shape, values.data)
     return _ENCODER.encode(columns)
+
+
+def frames_of(batch: Batch) -> Iterator[bytes]:
+    """Yield a batch as messages that a broker takes: at most `LARGEST` bytes each, or one row.
+
+    Examples
+    --------
+    >>> frames = list(frames_of(Batch({"id": np.arange(200_000)})))
+    >>> [len(read_frame(one)) for one in frames]
+    [65536, 65536, 65536, 3392]
+    """
+    width = sum(batch[name].nbytes for name in batch.names) // max(len(batch), 1)
+    rows = max(LARGEST // max(width, 1), 1)
+    for start in range(0, len(batch), rows):
+        yield frame_of(batch.slice(start, min(start + rows, len(batch))))
 
 
 def is_frame(message: bytes) -> bool:

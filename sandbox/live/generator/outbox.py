@@ -7,7 +7,7 @@ import numpy as np
 from sandbox.adapters.event_log import Fenced, Place, Transactor
 from sandbox.batch import Batch
 from sandbox.errors import SandboxError
-from sandbox.live.frames import frame_of
+from sandbox.live.frames import frames_of
 from sandbox.live.generator.past import everything
 from sandbox.live.messages import Happening, encode
 from sandbox.live.role import Setting
@@ -64,14 +64,14 @@ class Outbox:
     def truth(self, truth: Batch) -> None:
         """Add what only the simulator knows."""
         if len(truth):
-            self._messages.append((Place(self._topics.truth, 0), frame_of(truth)))
+            self._messages += [(Place(self._topics.truth, 0), one) for one in frames_of(truth)]
 
     def labels(self, labels: Batch) -> None:
         """Add labels that are due, also for the stages that learn from them."""
         if not len(labels):
             return
         told = labels.select((self._id, "event_time", "label", "label_time", "source"))
-        self._messages.append((Place(self._topics.labels, 0), frame_of(told)))
+        self._messages += [(Place(self._topics.labels, 0), one) for one in frames_of(told)]
         for key in self._learning:
             whole = told.with_columns(**{key: labels[key]}, is_label=np.full(len(told), True))
             self._frames(self._topics.stage(key), whole, key)
@@ -125,5 +125,5 @@ class Outbox:
             return
         places = partition_of(batch[key], self._topics.partitions)
         for number in np.unique(places).tolist():
-            frame = frame_of(batch.take(places == number))
-            self._messages.append((Place(topic, number), frame))
+            to = Place(topic, number)
+            self._messages += [(to, one) for one in frames_of(batch.take(places == number))]

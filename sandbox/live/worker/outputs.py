@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sandbox.adapters.event_log import Place
 from sandbox.batch import Batch, missing_value
-from sandbox.live.frames import frame_of
+from sandbox.live.frames import frames_of
 from sandbox.live.topics import Topics, partition_of
 from sandbox.live.worker.following import Models
 from sandbox.pipeline.decide import DECISIONS
@@ -54,7 +54,7 @@ class Outputs:
         self._columns = (schema.id, "event_time", "processing_time", *schema.columns, "sent")
 
     def pass_on(self, events: Sequence[Batch], key: str) -> Iterator[Message]:
-        """Yield frames for the stage of a key, a frame a partition."""
+        """Yield frames for the stage of a key, a frame a partition or a few."""
         batch = Batch.concat(events).select((*self._columns, "features"))
         if not len(batch):
             return
@@ -66,8 +66,8 @@ class Outputs:
         starts = np.flatnonzero(np.diff(place, prepend=-1))
         topic = self._topics.stage(key)
         for start, stop in zip(starts, [*starts[1:], len(place)], strict=True):
-            frame = frame_of(batch.slice(int(start), int(stop)))
-            yield Place(topic, int(place[start])), frame
+            for frame in frames_of(batch.slice(int(start), int(stop))):
+                yield Place(topic, int(place[start])), frame
 
     def decide(
         self, events: Sequence[tuple[Place, Batch]], models: Models | None, now: float
@@ -107,19 +107,18 @@ class Outputs:
             if len(once):
                 rows.append(self._answered(once))
                 to = Place(self._topics.decisions, place.partition)
-                messages.append((to, frame_of(rows[-1])))
+                messages += [(to, frame) for frame in frames_of(rows[-1])]
         return Decided(Batch.concat(rows), messages)
 
     def _by_place(self, rows: Batch, events: Sequence[tuple[Place, Batch]]) -> list[Message]:
-        """Return one frame a partition; a partition's events stand together in `rows`."""
+        """Return one frame a partition or a few; a partition's events stand together in `rows`."""
         lengths: dict[int, int] = {}
         for place, batch in events:
             lengths[place.partition] = lengths.get(place.partition, 0) + len(batch)
-        messages, start = [], 0
+        messages, start = list[Message](), 0
         for partition, length in lengths.items():
-            if length:
-                frame = frame_of(rows.slice(start, start + length))
-                messages.append((Place(self._topics.decisions, partition), frame))
+            to = Place(self._topics.decisions, partition)
+            messages += [(to, frame) for frame in frames_of(rows.slice(start, start + length))]
             start += length
         return messages
 
