@@ -53,7 +53,7 @@ def observe(session: Session) -> Outcome:
     duty, log = session.duty, session.duty.service.log
     start = duty.prepared.scenario.start_time + duty.drill.start
     rows = log.rows_between(start, np.inf)
-    negative = log.column("label")[rows] < 0.5
+    negative = ~log.bad(rows)
     refused = log.column("decision")[rows] == BLOCKED
     first = round(duty.arrival)
     return Outcome(

@@ -98,12 +98,12 @@ def _money(duty: Duty) -> Panel:
     edges = start + DAY * np.arange(first, last + 1)
     rows = duty.service.live_rows()
     reported = log.column("label_time")[rows]
-    known = (reported <= start + now) & (log.column("label")[rows] > 0.5)
+    known = (reported <= start + now) & log.bad(rows)
     blocked = log.column("decision")[rows] == BLOCKED
     missed = known & ~blocked & ~log.column("worked")[rows]
     arrived = log.column("processing_time")[rows]
     cost = log.column("cost_missed")[rows]
-    refused = blocked & (log.column("label")[rows] < 0.5)
+    refused = blocked & ~log.bad(rows)
     lines: list[tuple[str, Sequence[float], Callable[[float], str]]] = [
         (
             "losses reported",

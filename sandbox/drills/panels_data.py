@@ -149,7 +149,7 @@ def _recount(duty: Duty, rows: Rows, key: str, window: float, place: int) -> flo
 def samples(duty: Duty) -> Panel:
     """Return reported positives that nobody had reviewed: what they share, and single cases."""
     log, epoch = duty.service.log, duty.prepared.scenario.start_time + duty.now
-    known = (log.column("label") > 0.5) & (log.column("label_time") <= epoch)
+    known = log.bad(slice(None)) & (log.column("label_time") <= epoch)
     slipped = np.flatnonzero(known & ~log.column("worked"))
     happened = log.column("event_time")[slipped]
     live = happened >= duty.prepared.scenario.start_time
@@ -221,9 +221,9 @@ def _cases(duty: Duty, rows: Rows) -> Iterator[tuple[str, ...]]:
             else:
                 cells.append(number(float(value)) if column.type == "number" else str(int(value)))
         day = (log.column("event_time")[row] - start - duty.drill.start) / DAY
-        yield (f"{day:+.1f}d", *cells, f"{log.column('score')[row]:.3f}",
+        yield (f"{day:+.1f}d", *cells, duty.prepared.task.show(log.column("score")[row]),
                DECISIONS[log.column("decision")[row]],
-               "positive" if log.column("label")[row] > 0.5 else "negative")  # fmt: skip
+               duty.prepared.task.show_label(log.column("label")[row]))  # fmt: skip
 
 
 def _dead_letters(duty: Duty) -> Iterator[str]:

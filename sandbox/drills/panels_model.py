@@ -54,13 +54,13 @@ def _desk(duty: Duty) -> PanelTable:
         worked = log.column("worked")[span]
         known = worked & (log.column("label_time")[span] <= start + duty.now)
         decision = log.column("decision")[span]
-        hits = log.column("label")[span][known]
+        hits = log.bad(span)[known]
         rows.append(
             (f"{(end - start) / DAY - duty.arrival:+.0f}d", number(len(worked)),
              number(int((decision == REVIEW).sum())), number(int((decision == BLOCK).sum())),
              number(int(worked.sum())), share(float(hits.mean()) if len(hits) else None))
         )  # fmt: skip
-    head = ("day", "events", "sent to review", "refused", "worked", "of these positive")
+    head = ("day", "events", "sent to review", "refused", "worked", "of these bad")
     return PanelTable("The review desk", head, tuple(rows))
 
 
@@ -107,8 +107,9 @@ def versions(duty: Duty) -> Panel:
              f"{record.positives} of {record.rows:,}", shown(record.offline.get(gate)),
              shown(record.offline_champion.get(gate)), "passed" if record.gate_passed else "failed")
         )  # fmt: skip
-    head = ("version", "", "trained", "on events of", "positives", f"offline {words(gate)}",
-            "champion then", "gate")  # fmt: skip
+    task = duty.prepared.task
+    head = ("version", "", "trained", "on events of", task.cases,
+            f"offline {words(task.gate_metric)}", "champion then", "gate")  # fmt: skip
     tables = [PanelTable("Versions", head, tuple(rows))]
     if duty.lifecycle.challenger:
         tables.append(_side_by_side(duty))
@@ -146,13 +147,17 @@ def _side_by_side(duty: Duty) -> PanelTable:
         task = duty.prepared.task
         both = [
             task.measure([task.primary, task.gate_metric], label, life.model(n).predict(features),
-                         day=day, capacity=duty.watch.capacity)
+                         day=day, capacity=duty.watch.capacity,
+                         spread=life.model(n).spread(features))
             for n in (life.champion, life.challenger)
         ]  # fmt: skip
         for metric in (task.primary, task.gate_metric):
             rows.append(
-                (text, words(metric), number(float((label > 0.5).sum())),
+                (text, words(metric), number(task.cases_in(label)),
                  *(shown(one[metric]) for one in both))
             )  # fmt: skip
-    head = ("events of", "metric", "positives known", f"v{life.champion}", f"v{life.challenger}")
-    return PanelTable("Champion and challenger on the labels known now", head, tuple(rows))
+    names = (f"v{life.champion}", f"v{life.challenger}")
+    return PanelTable(
+        "Champion and challenger on the labels known now",
+        ("events of", "metric", f"{task.cases} known", *names), tuple(rows),
+    )  # fmt: skip

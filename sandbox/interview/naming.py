@@ -55,7 +55,7 @@ def names_for(
     profile, prices = costs.profile, costs.prices
     plan = FeaturePlan.compile(
         design.features, scenario.event, design.ingest.key,
-        allowed_lateness=design.pipeline.allowed_lateness,
+        allowed_lateness=design.pipeline.allowed_lateness, clean=design.clean,
     )  # fmt: skip
     plant = build_plant(design, plan, profile)
     workers = [s for s, broker in zip(plant.loads(1.0), plant.brokers, strict=True) if not broker]

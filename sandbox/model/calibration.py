@@ -18,15 +18,17 @@ from sandbox.model.imbalance import correct_odds
 __all__ = [
     "METHODS",
     "Calibrator",
+    "Conformal",
     "Identity",
     "Isotonic",
     "OddsScale",
     "Sigmoid",
     "calibrator_from_dict",
     "fit_calibrator",
+    "fit_conformal",
 ]
 
-Method = Literal["none", "closed_form", "sigmoid", "isotonic"]
+Method = Literal["none", "closed_form", "sigmoid", "isotonic", "conformal"]
 METHODS: tuple[Method, ...] = ("none", "closed_form", "sigmoid", "isotonic")
 Floats = NDArray[np.float64]
 _TILT = 1e-6
@@ -110,6 +112,47 @@ class Isotonic:
         return {"method": "isotonic", "x": self.x.tolist(), "y": self.y.tolist()}
 
 
+@dataclass(frozen=True)
+class Conformal:
+    """Leaves scores as they are and widens, or narrows, all spreads by one factor."""
+
+    factor: float
+
+    def apply(self, score: Floats) -> Floats:
+        """Return the scores."""
+        return np.asarray(score, dtype=np.float64)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {"method": "conformal", **asdict(self)}
+
+
+def fit_conformal(log_error: Floats, spread: Floats, coverage: float) -> Conformal:
+    """Return the factor by which intervals hold `coverage` of rows the model was not fitted on.
+
+    Parameters
+    ----------
+    log_error
+        Shape (n,), distance of log label from log score.
+    spread
+        Shape (n,), half-width of each interval in log units, > 0.
+    coverage
+        Share of labels that intervals are to hold.
+
+    Notes
+    -----
+    Split conformal prediction with locally weighted scores (Lei, G'Sell, Rinaldo, Tibshirani and
+    Wasserman, 2018): the factor is the ``ceil((n + 1) coverage)``-th smallest ratio of error to
+    spread. Of rows exchangeable with these, intervals then hold at least that share, whatever the
+    model and whatever the distribution. Drift is what ends exchangeability.
+    """
+    ratio = np.sort(log_error / spread)
+    if not len(ratio):
+        return Conformal(1.0)
+    rank = min(int(np.ceil((len(ratio) + 1) * coverage)), len(ratio))
+    return Conformal(float(ratio[rank - 1]))
+
+
 def fit_calibrator(
     method: Method, score: Floats, label: Floats, odds_factor: float | None = 1.0
 ) -> Calibrator:
@@ -149,6 +192,8 @@ def calibrator_from_dict(plain: Mapping[str, Any]) -> Calibrator:
         return Identity()
     if method == "closed_form":
         return OddsScale(float(plain["factor"]))
+    if method == "conformal":
+        return Conformal(float(plain["factor"]))
     if method == "sigmoid":
         return Sigmoid(float(plain["slope"]), float(plain["intercept"]))
     if method == "isotonic":

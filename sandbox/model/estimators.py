@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 from sandbox.model.imbalance import Resampled, fill_missing, medians
 from sandbox.spec.design import Champion, Logistic, XGBoost
 
-__all__ = ["Bag", "Estimator", "LinearModel", "Trees", "fit_estimator", "load_estimator"]
+__all__ = [
+    "Bag",
+    "Estimator",
+    "LinearModel",
+    "Trees",
+    "fit_booster",
+    "fit_estimator",
+    "load_estimator",
+    "load_trees",
+]
 
 Matrix = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -37,7 +46,10 @@ class Estimator(Protocol):
         ...
 
     def predict(self, features: Matrix) -> Floats:
-        """Return the probability of a positive as the model sees it, shape (n,), for (n, f)."""
+        """Return scores, shape (n,), for features of shape (n, f).
+
+        The probability of a positive as the model sees it, or an estimate in the label's unit.
+        """
         ...
 
     def files(self) -> dict[str, bytes]:
@@ -137,11 +149,7 @@ def load_estimator(family: str, files: Files) -> Estimator:
         If a file is missing.
     """
     if family == "xgboost":
-        try:
-            stored = bytearray(files["trees.ubj"])
-            return Trees(xgb.Booster({"nthread": _THREADS}, model_file=stored))
-        except xgb.core.XGBoostError as error:
-            raise ValueError(f"trees.ubj: {str(error).splitlines()[-1]}") from error
+        return load_trees(files["trees.ubj"])
     if family == "logistic_regression":
         plain = json.loads(files["linear.json"])
         fill, coefficients = np.array(plain["fill"]), np.array(plain["coefficients"])
@@ -149,6 +157,14 @@ def load_estimator(family: str, files: Files) -> Estimator:
     if family == "bag":
         return _load_bag(files)
     raise ValueError(f"unknown model family {family!r}")
+
+
+def load_trees(stored: bytes) -> Trees:
+    """Read back an XGBoost booster in UBJ; ValueError if it is none."""
+    try:
+        return Trees(xgb.Booster({"nthread": _THREADS}, model_file=bytearray(stored)))
+    except xgb.core.XGBoostError as error:
+        raise ValueError(f"trees.ubj: {str(error).splitlines()[-1]}") from error
 
 
 def _load_bag(files: Files) -> Bag:
@@ -161,8 +177,22 @@ def _load_bag(files: Files) -> Bag:
 
 
 def _fit_trees(spec: XGBoost, data: Resampled, seed: int) -> Trees:
+    own: dict[str, Any] = {
+        "objective": "binary:logistic", "scale_pos_weight": data.positive_weight,
+    }  # fmt: skip
+    # Left to itself XGBoost takes the label mean as base score; with rare positives every hessian
+    # then starts tiny, and min_child_weight prunes the splits that single them out.
+    if spec.base_score is not None:
+        own["base_score"] = spec.base_score
+    return fit_booster(spec, data.features, data.label, own, seed)
+
+
+def fit_booster(
+    spec: XGBoost, features: Matrix, target: Floats, objective: Mapping[str, Any], seed: int
+) -> Trees:
+    """Fit boosted trees to a target, shape (n,); `objective` holds XGBoost's own parameters."""
     params: dict[str, Any] = {
-        "objective": "binary:logistic",
+        **objective,
         "max_depth": spec.depth,
         "eta": spec.learning_rate,
         "min_child_weight": spec.min_child_weight,
@@ -170,17 +200,12 @@ def _fit_trees(spec: XGBoost, data: Resampled, seed: int) -> Trees:
         "colsample_bytree": spec.colsample,
         "lambda": spec.l2,
         "tree_method": spec.tree_method,
-        "scale_pos_weight": data.positive_weight,
         "nthread": _THREADS,
         "seed": seed % 2**31,
         "verbosity": 0,
     }
-    # Left to itself XGBoost takes the label mean as base score; with rare positives every hessian
-    # then starts tiny, and min_child_weight prunes the splits that single them out.
-    if spec.base_score is not None:
-        params["base_score"] = spec.base_score
     matrix = xgb.QuantileDMatrix if spec.tree_method == "hist" else xgb.DMatrix
-    training = matrix(data.features, label=data.label, nthread=_THREADS)
+    training = matrix(features, label=target, nthread=_THREADS)
     return Trees(xgb.train(params, training, num_boost_round=spec.trees))
 
 

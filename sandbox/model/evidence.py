@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.model.calibration import Method, fit_calibrator
+from sandbox.model.calibration import Method, fit_calibrator, fit_conformal
 from sandbox.model.threshold import decision_cost
 from sandbox.task import Task
 
-__all__ = ["Evidence", "ScoredRows", "cross_fitted"]
+__all__ = ["Evidence", "ScoredRows", "cross_fitted", "cross_fitted_spread"]
 
 Floats = NDArray[np.float64]
 Array = NDArray[Any]
@@ -28,6 +28,13 @@ class ScoredRows:
     fresh: Floats
     """Scores whose calibration has not seen these rows: for Brier score and its like."""
     block_above: float = np.inf
+    spread: Floats | None = None
+    """How far off each score may be, in log units, by a factor that has not seen the row."""
+
+    @property
+    def risk(self) -> Floats:
+        """What decisions go by: the spread where there is one, else the score."""
+        return self.score if self.spread is None else self.spread
 
 
 @dataclass(frozen=True)
@@ -44,19 +51,21 @@ class Evidence:
     slices: Mapping[str, Array] = field(default_factory=dict)
     """Category codes by column; -1 is missing."""
 
-    @property
-    def positives(self) -> int:
-        """Number of positives."""
-        return int(np.count_nonzero(self.label == 1))
-
     def offline(self, task: Task, model: ScoredRows, capacity: float) -> dict[str, float]:
         """Return every metric of the task for one model, and ``cost`` [USD] at its cut-off."""
         level = task.calibration_metrics
         order = [name for name in task.metrics if name not in level]
-        values = task.measure(order, self.label, model.score, day=self.day, capacity=capacity)
+        values = task.measure(
+            order, self.label, model.score, day=self.day, capacity=capacity, spread=model.spread
+        )
         values |= task.measure(level, self.label, model.fresh, day=self.day, capacity=capacity)
+        return values | {"cost": self.cost(task, model)}
+
+    def cost(self, task: Task, model: ScoredRows) -> float:
+        """Return what blocking alone, at the model's cut-off, would have lost [USD]."""
+        bad = task.is_bad(self.label, model.score)
         costs = (self.cost_false_decline, self.cost_missed)
-        return values | {"cost": decision_cost(self.label, model.score, model.block_above, *costs)}
+        return decision_cost(bad, model.risk, model.block_above, *costs)
 
 
 def cross_fitted(
@@ -86,4 +95,24 @@ def cross_fitted(
         if len(np.unique(label[~half])) < 2:
             return fallback
         fresh[half] = fit_calibrator(method, raw[~half], label[~half], odds_factor).apply(raw[half])
+    return fresh
+
+
+def cross_fitted_spread(
+    log_error: Floats, raw: Floats, day: NDArray[np.int64], coverage: float
+) -> Floats:
+    """Return spreads where no row's conformal factor has seen that row; see `cross_fitted`.
+
+    Parameters
+    ----------
+    log_error, raw, day
+        Shape (n,): distances of log label from log score, spreads as the model has them, day.
+    coverage
+        Share of labels that intervals are to hold.
+    """
+    odd = day % 2 == 1
+    fresh = np.empty(len(raw))
+    for half in (odd, ~odd):
+        others = ~half if (~half).any() else half
+        fresh[half] = fit_conformal(log_error[others], raw[others], coverage).factor * raw[half]
     return fresh

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from sandbox.errors import UsageError, suggest
 from sandbox.model.evidence import Evidence, ScoredRows
-from sandbox.model.threshold import decision_cost
 from sandbox.spec.design import Gate
 from sandbox.task import Task
 
@@ -50,7 +49,8 @@ class Comparison:
     champion: float
     low: float
     high: float
-    positives: int
+    cases: str
+    """How much evidence there is: ``120 positives``."""
     higher_is_better: bool
 
     @property
@@ -75,7 +75,7 @@ class Comparison:
             f"{metric} {self.challenger:.{decimals}f} against the champion's "
             f"{self.champion:.{decimals}f} (difference {self.difference:+.{decimals}f}, 90 % "
             f"interval {self.low:+.{decimals}f} to {self.high:+.{decimals}f}) "
-            f"on {self.positives:,} positives"
+            f"on {self.cases}"
         )
 
 
@@ -142,8 +142,8 @@ def judge(
     metric = gate.metric or task.gate_metric
     task.check_metrics([metric], where="retraining.gate.metric")
     _check_slices_known(gate, evidence)
-    if evidence.positives < gate.min_positives:
-        return _too_few(gate, evidence)
+    if task.cases_in(evidence.label) < gate.min_positives:
+        return _too_few(gate, task, evidence)
     if evidence.champion is None:
         return _first(metric, task, evidence, capacity)
     case = _Case(gate, task, evidence, evidence.champion, metric, capacity, rng)
@@ -183,15 +183,19 @@ def compare(
     scores = [(model.fresh if level else model.score)[kept] for model in models]
     # Sorted once, each replicate's sort finds its work done.
     orders = [np.argsort(-score, kind="stable") for score in scores]
-    ranked = [(label[o], s[o], day[o], o) for s, o in zip(scores, orders, strict=True)]
+    spreads = [None if model.spread is None else model.spread[kept] for model in models]
+    ranked = [
+        (label[o], s[o], day[o], o, None if width is None else width[o])
+        for s, o, width in zip(scores, orders, spreads, strict=True)
+    ]
 
     def both(weight: Array | None) -> list[float]:
         return [
             task.measure(
                 [metric], y, s, day=d, capacity=capacity,
-                weight=None if weight is None else weight[o],
+                weight=None if weight is None else weight[o], spread=width,
             )[metric]
-            for y, s, d, o in ranked
+            for y, s, d, o, width in ranked
         ]  # fmt: skip
 
     challenger, champion = both(None)
@@ -202,9 +206,9 @@ def compare(
         differences.append(one - other)
     known = [d for d in differences if np.isfinite(d)]
     low, high = np.percentile(known, [5, 95]) if known else (np.nan, np.nan)
-    positives = int(np.count_nonzero(label == 1))
+    cases = f"{task.cases_in(label):,.0f} {task.cases}"
     better = task.higher_is_better(metric)
-    return Comparison(challenger, champion, float(low), float(high), positives, better)
+    return Comparison(challenger, champion, float(low), float(high), cases, better)
 
 
 def _metric(case: _Case) -> _Check:
@@ -216,7 +220,7 @@ def _metric(case: _Case) -> _Check:
         f"{metric}.difference": result.difference,
         f"{metric}.low": result.low,
         f"{metric}.high": result.high,
-        "positives": float(result.positives),
+        "positives": float(case.task.cases_in(case.evidence.label)),
     }
     if np.isnan(result.loss):
         return _Check(False, f"{metric} cannot be measured on these rows: refused.", figures)
@@ -234,9 +238,9 @@ def _slices(column: str, names: Sequence[str], case: _Case) -> list[_Check]:
     for code in np.unique(codes[codes >= 0]):
         name = f"{column} = {names[code] if code < len(names) else code}"
         rows = codes == code
-        positives = int(np.count_nonzero(case.evidence.label[rows] == 1))
-        if positives < max(case.gate.min_positives, 1):
-            text = f"{name}: {positives} positives, too few to judge the slice by itself."
+        cases = int(case.task.cases_in(case.evidence.label[rows]))
+        if cases < max(case.gate.min_positives, 1):
+            text = f"{name}: {cases} {case.task.cases}, too few to judge the slice by itself."
             checks.append(_Check(True, text))
         else:
             checks.append(_slice(name, case, case.compare(rows)))
@@ -273,14 +277,7 @@ def _calibration(case: _Case) -> _Check:
 def _money(case: _Case) -> _Check:
     evidence = case.evidence
     ours, theirs = (
-        decision_cost(
-            evidence.label,
-            model.score,
-            model.block_above,
-            evidence.cost_false_decline,
-            evidence.cost_missed,
-        )
-        for model in (evidence.challenger, case.champion)
+        evidence.cost(case.task, model) for model in (evidence.challenger, case.champion)
     )
     days = len(np.unique(evidence.day))
     text = (
@@ -291,14 +288,13 @@ def _money(case: _Case) -> _Check:
 
 
 def _blocked(case: _Case, cost: Mapping[str, float]) -> _Check:
-    negative = case.evidence.label == 0
     ours, theirs = (
-        float(np.mean(m.score[negative] > m.block_above)) if negative.any() else 0.0
-        for m in (case.evidence.challenger, case.champion)
+        _good_blocked(case.task, case.evidence, model)
+        for model in (case.evidence.challenger, case.champion)
     )
     figures = {"negatives_blocked.challenger": ours, "negatives_blocked.champion": theirs}
     limit = max(BLOCK_GROWTH * theirs, theirs + BLOCK_FLOOR)
-    text = f"It would block {ours:.3%} of the negatives, the champion {theirs:.3%}"
+    text = f"It would block {ours:.3%} of the {case.task.good}, the champion {theirs:.3%}"
     if ours <= limit:
         return _Check(True, f"{text}: within the limit of {limit:.3%}.", figures)
     text += f": above the limit of {limit:.3%}"
@@ -307,13 +303,18 @@ def _blocked(case: _Case, cost: Mapping[str, float]) -> _Check:
     return _Check(False, f"{text} and no cheaper, refused.", figures)
 
 
-def _too_few(gate: Gate, evidence: Evidence) -> GateVerdict:
-    days = len(np.unique(evidence.day))
+def _good_blocked(task: Task, evidence: Evidence, model: ScoredRows) -> float:
+    good = ~task.is_bad(evidence.label, model.score)
+    return float(np.mean(model.risk[good] > model.block_above)) if good.any() else 0.0
+
+
+def _too_few(gate: Gate, task: Task, evidence: Evidence) -> GateVerdict:
+    days, cases = len(np.unique(evidence.day)), int(task.cases_in(evidence.label))
     reason = (
-        f"{evidence.positives} positives with mature labels in {days} days that the champion has "
+        f"{cases} {task.cases} with mature labels in {days} days that the champion has "
         f"not seen, {gate.min_positives} needed: nobody can tell which model is better, refused."
     )
-    return GateVerdict(False, (reason,), {"positives": float(evidence.positives)})
+    return GateVerdict(False, (reason,), {"positives": float(cases)})
 
 
 def _first(metric: str, task: Task, evidence: Evidence, capacity: float) -> GateVerdict:
@@ -321,12 +322,13 @@ def _first(metric: str, task: Task, evidence: Evidence, capacity: float) -> Gate
         evidence.offline(task, model, capacity)[metric]
         for model in (evidence.challenger, evidence.baseline)
     )
+    cases, baseline = int(task.cases_in(evidence.label)), task.baseline.partition("_")[0]
     reason = (
-        f"First version, no champion to hold it against: {metric} {ours:.3f}, logistic baseline "
-        f"{base:.3f}, on {evidence.positives:,} positives."
+        f"First version, no champion to hold it against: {metric} {ours:.3f}, {baseline} baseline "
+        f"{base:.3f}, on {cases:,} {task.cases}."
     )
     figures = {f"{metric}.challenger": ours, f"{metric}.baseline": base}
-    return GateVerdict(True, (reason,), figures | {"positives": float(evidence.positives)})
+    return GateVerdict(True, (reason,), figures | {"positives": float(cases)})
 
 
 def _check_slices_known(gate: Gate, evidence: Evidence) -> None:

@@ -61,13 +61,23 @@ def review_threshold(
 
 
 def block_threshold(
-    score: Floats, label: Array, cost_false_decline: Array, cost_missed: Array
+    score: Floats,
+    label: Array,
+    cost_false_decline: Array,
+    cost_missed: Array,
+    *,
+    probabilities: bool = True,
 ) -> BlockChoice:
     """Return the cut-off that would have cost least.
 
     Every distinct score is tried: blocking the rows above costs `cost_false_decline` for each
-    negative among them, the rest `cost_missed` for each positive. All arguments have shape (n,),
+    negative among them, the rest `cost_missed` for each positive. All arrays have shape (n,),
     costs in USD.
+
+    Parameters
+    ----------
+    probabilities
+        Whether scores are probabilities of a positive, about which theory has something to say.
 
     Notes
     -----
@@ -88,8 +98,8 @@ def block_threshold(
         last = int(ends[np.argmin(total[ends])])
         below = ranked[last + 1] if last + 1 < len(ranked) else 0.0
         cost, above = float(total[last]), float((ranked[last] + below) / 2.0)
-    theory = _theory(label, cost_false_decline, cost_missed)
-    return BlockChoice(above, cost, theory, _sentence(above, theory))
+    theory = _theory(label, cost_false_decline, cost_missed) if probabilities else float("nan")
+    return BlockChoice(above, cost, theory, _sentence(above, theory, probabilities))
 
 
 def decision_cost(
@@ -115,8 +125,10 @@ def _theory(label: Array, cost_false_decline: Array, cost_missed: Array) -> floa
     return false_positive / both if both > 0 else float("nan")
 
 
-def _sentence(above: float, theory: float) -> str:
+def _sentence(above: float, theory: float, probabilities: bool) -> str:
     chosen = "blocking nothing" if above == float("inf") else f"blocking above {above:.3f}"
+    if not probabilities:
+        return f"{chosen} was cheapest on validation"
     return (
         f"{chosen} was cheapest on validation; for calibrated scores and mean costs theory says "
         f"c_FP / (c_FP + c_FN) = {theory:.3f}"

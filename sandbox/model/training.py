@@ -5,27 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.errors import SandboxError, UsageError
-from sandbox.model.calibration import Identity, fit_calibrator
-from sandbox.model.evidence import Evidence, ScoredRows, cross_fitted
+from sandbox.model.calibration import Calibrator, Identity, fit_calibrator, fit_conformal
+from sandbox.model.evidence import Evidence, ScoredRows, cross_fitted, cross_fitted_spread
 from sandbox.model.fitting import Fitted, fit
+from sandbox.model.regression import LogRegression, fit_regression
 from sandbox.model.splits import TrainingWindow
 from sandbox.model.threshold import block_threshold, review_threshold
 from sandbox.model.version import ModelVersion, Scorer
-from sandbox.spec.design import Champion, Decision, Logistic, ModelSpec
+from sandbox.spec.design import Champion, Decision, Logistic, ModelSpec, Ridge
 from sandbox.task import Task
+from sandbox.task.regression import COVERAGE
 
 __all__ = ["CannotTrain", "Trained", "TrainingData", "daily_capacity", "refit", "train"]
 
 DAY = 86400.0
 MIN_POSITIVES = 10
 MIN_VALIDATION_POSITIVES = 5
-_BASELINE = Champion(logistic_regression=Logistic())
+_BASELINES: Mapping[str, Champion] = MappingProxyType(
+    {"logistic_regression": Champion(logistic_regression=Logistic()),
+     "ridge": Champion(ridge=Ridge())}
+)  # fmt: skip
 _NO_CODES: Mapping[str, NDArray[Any]] = {}
 
 
@@ -46,7 +52,7 @@ class TrainingData:
     features: NDArray[np.float32]
     """Shape (n, f), as logged when the decision was made."""
     label: NDArray[np.float64]
-    """0, 1, or NaN where the truth will never be known (a blocked event); those are left out."""
+    """NaN where the truth will never be known (a blocked event); those are left out."""
     event_time: NDArray[np.float64]
     """On the clock of the `TrainingWindow` [s]; midnight is a multiple of 86,400."""
     cost_missed: NDArray[np.float64]
@@ -129,24 +135,22 @@ def train(
     Raises
     ------
     CannotTrain
-        If a slice holds too few positives.
+        If a slice holds too little to learn from, too few positives for example.
     UsageError
         If model family, calibration and strategy do not go together.
     """
     check_model(model, task)
-    past, later = _slices(data, window, model)
+    past, later = _slices(data, window, model, task)
     rng = _rng(seed, number)
     seen = _blinded(past.features, names, model)
-    fitted, baseline = _fit_both(model, seen, past.label, rng)
-    raw, day = fitted.estimator.predict(later.features), later.day
-    calibrator = fit_calibrator(model.calibration, raw, later.label, fitted.odds_factor)
-    score = calibrator.apply(raw)
-    fresh = cross_fitted(model.calibration, raw, later.label, day, fitted.odds_factor, score)
+    fitted, baseline = _fit_both(model, task, seen, past.label, rng)
+    scorer, candidate = _calibrated(model, fitted, later)
     span = (window.validation_to - window.train_to) / DAY
-    review_above, block_above, reason = _cut_offs(decision, later, score, span)
+    review_above, block_above, reason = _cut_offs(decision, task, later, scorer, span)
+    candidate = replace(candidate, block_above=block_above)
     version = ModelVersion(
         number=number,
-        scorer=Scorer(fitted.estimator, calibrator),
+        scorer=scorer,
         baseline=baseline,
         names=names,
         review_above=review_above,
@@ -156,14 +160,15 @@ def train(
         window=window,
         trigger=trigger,
         rows=len(past.label),
-        positives=past.positives,
+        positives=int(task.cases_in(past.label)),
     )
-    candidate = ScoredRows(score, fresh, block_above)
     evidence = _evidence(later, candidate, baseline, champion)
     return _with_offline(version, evidence, task, daily_capacity(decision))
 
 
-def refit(trained: Trained, data: TrainingData, model: ModelSpec, *, seed: int) -> ModelVersion:
+def refit(
+    trained: Trained, data: TrainingData, model: ModelSpec, task: Task, *, seed: int
+) -> ModelVersion:
     """Fit an accepted candidate again on training and validation slices together.
 
     The newest mature week is the most like what comes next; it has done its service as a judge.
@@ -178,7 +183,7 @@ def refit(trained: Trained, data: TrainingData, model: ModelSpec, *, seed: int) 
     rows = data.rows(mask)
     rng = _rng(seed, version.number)
     seen = _blinded(rows.features, version.names, model)
-    fitted = fit(model.champion, model.imbalance, model.ratio, seen, rows.label, rng)
+    fitted = _fit_one(model.champion, model, task, seen, rows.label, rng)
     calibrator = version.scorer.calibrator
     if model.calibration == "closed_form":
         calibrator = fit_calibrator("closed_form", rows.label, rows.label, fitted.odds_factor)
@@ -186,7 +191,7 @@ def refit(trained: Trained, data: TrainingData, model: ModelSpec, *, seed: int) 
         version,
         scorer=Scorer(fitted.estimator, calibrator),
         rows=len(rows.label),
-        positives=rows.positives,
+        positives=int(task.cases_in(rows.label)),
         refitted=True,
     )
 
@@ -200,6 +205,18 @@ def check_model(model: ModelSpec, task: Task) -> None:
             got=model.champion.family,
             expected=f"one of {', '.join(task.families)}",
         )
+    for what, got, known in (
+        ("baseline", model.baseline or task.baseline, (task.baseline,)),
+        ("calibration", model.calibration, task.calibrations),
+        ("imbalance", model.imbalance, task.strategies),
+    ):
+        if got not in known:
+            raise UsageError(
+                f"means nothing to task {task.name}",
+                where=f"model.{what}",
+                got=got,
+                expected=f"one of {', '.join(known)}" if len(known) > 1 else known[0],
+            )
     factor = None if model.imbalance == "smote" else 1.0
     if model.calibration == "closed_form":
         fit_calibrator("closed_form", np.empty(0), np.empty(0), factor)
@@ -235,52 +252,87 @@ def _blinded(
 
 def _fit_both(
     model: ModelSpec,
+    task: Task,
     features: NDArray[np.float32],
     label: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> tuple[Fitted, Scorer]:
     own, other = rng.spawn(2)
+    plain = model.model_copy(update={"imbalance": "none"})
+    base = _BASELINES[task.baseline]
     with ThreadPoolExecutor(1) as aside:  # the two fits know nothing of each other
-        baseline = aside.submit(fit, _BASELINE, "none", model.ratio, features, label, other)
-        fitted = fit(model.champion, model.imbalance, model.ratio, features, label, own)
+        baseline = aside.submit(_fit_one, base, plain, task, features, label, other)
+        fitted = _fit_one(model.champion, model, task, features, label, own)
         return fitted, Scorer(baseline.result().estimator, Identity())
 
 
+def _fit_one(
+    champion: Champion,
+    model: ModelSpec,
+    task: Task,
+    features: NDArray[np.float32],
+    label: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> Fitted:
+    if task.has_spread:
+        return Fitted(fit_regression(champion, features, label, rng), None)
+    return fit(champion, model.imbalance, model.ratio, features, label, rng)
+
+
+def _calibrated(model: ModelSpec, fitted: Fitted, later: TrainingData) -> tuple[Scorer, ScoredRows]:
+    """Calibrate on the later rows; return the scorer, and what it says about these rows."""
+    raw, day = fitted.estimator.predict(later.features), later.day
+    estimator = fitted.estimator
+    if isinstance(estimator, LogRegression):
+        spread, error = estimator.spread(later.features), np.abs(np.log(later.label / raw))
+        calibrator: Calibrator = Identity()
+        if model.calibration == "conformal":
+            calibrator = fit_conformal(error, spread, COVERAGE)
+            spread = cross_fitted_spread(error, spread, day, COVERAGE)
+        return Scorer(estimator, calibrator), ScoredRows(raw, raw, spread=spread)
+    calibrator = fit_calibrator(model.calibration, raw, later.label, fitted.odds_factor)
+    score = calibrator.apply(raw)
+    fresh = cross_fitted(model.calibration, raw, later.label, day, fitted.odds_factor, score)
+    return Scorer(estimator, calibrator), ScoredRows(score, fresh)
+
+
 def _slices(
-    data: TrainingData, window: TrainingWindow, model: ModelSpec
+    data: TrainingData, window: TrainingWindow, model: ModelSpec, task: Task
 ) -> tuple[TrainingData, TrainingData]:
     past = data.rows(window.training_rows(data.event_time))
     later = data.rows(window.validation_rows(data.event_time))
-    fitted = model.calibration in ("sigmoid", "isotonic")
-    needed = ((past, "training", MIN_POSITIVES), (later, "validation", 0))
-    if fitted:
-        needed = (needed[0], (later, "validation", MIN_VALIDATION_POSITIVES))
-    for rows, name, least in needed:
-        if rows.positives < least or len(rows.label) - rows.positives < 1:
+    fitted = model.calibration in ("sigmoid", "isotonic", "conformal")
+    least = MIN_VALIDATION_POSITIVES if fitted else 0
+    for rows, name, cases in ((past, "training", MIN_POSITIVES), (later, "validation", least)):
+        missing = task.why_too_little(rows.label, least=cases)
+        if missing:
             raise CannotTrain(
                 f"too little to learn from in the {name} slice",
-                got=f"{rows.positives} positives in {len(rows.label)} rows with known labels",
-                expected=f"at least {least} positives and one negative",
+                got=f"{task.cases_in(rows.label):.0f} {task.cases} in {len(rows.label)} rows with "
+                "known labels",
+                expected=missing,
                 hint="Lengthen the slice, or wait for labels.",
             )
     return past, later
 
 
 def _cut_offs(
-    decision: Decision, later: TrainingData, score: NDArray[np.float64], days: float
+    decision: Decision, task: Task, later: TrainingData, scorer: Scorer, days: float
 ) -> tuple[float, float, str]:
+    score, spread = scorer.predict(later.features), scorer.spread(later.features)
+    risk = score if spread is None else spread
     block_above, reason = np.inf, "the design blocks nothing"
     if decision.block and decision.block.above is not None:
         block_above, reason = decision.block.above, "set by the design"
     elif decision.block:
-        costs = (later.cost_false_decline, later.cost_missed)
-        choice = block_threshold(score, later.label, *costs)
+        bad, costs = task.is_bad(later.label, score), (later.cost_false_decline, later.cost_missed)
+        choice = block_threshold(risk, bad, *costs, probabilities=spread is None)
         block_above, reason = choice.above, choice.text
     review_above = np.inf
     if decision.review and decision.review.above is not None:
         review_above = decision.review.above
     elif decision.review:
-        review_above = review_threshold(score, days, daily_capacity(decision), block_above)
+        review_above = review_threshold(risk, days, daily_capacity(decision), block_above)
     return float(review_above), float(block_above), reason
 
 
@@ -290,19 +342,22 @@ def _evidence(
     # On rows it was fitted or calibrated on, a champion would look better than it is.
     seen_to = -np.inf if champion is None else champion.window.validation_to
     kept = np.flatnonzero(later.event_time >= seen_to)
-    base = baseline.predict(later.features[kept])
+    seen = later.features[kept]
+    base = baseline.predict(seen)
     held = None
     if champion is not None:
-        score = champion.predict(later.features[kept])
-        held = ScoredRows(score, score, champion.block_above)
-    fresh = candidate.fresh[kept]
+        score = champion.predict(seen)
+        held = ScoredRows(score, score, champion.block_above, champion.spread(seen))
+    spread = None if candidate.spread is None else candidate.spread[kept]
     return Evidence(
         label=later.label[kept],
         day=later.day[kept],
         cost_missed=later.cost_missed[kept],
         cost_false_decline=later.cost_false_decline[kept],
-        challenger=ScoredRows(candidate.score[kept], fresh, candidate.block_above),
-        baseline=ScoredRows(base, base, candidate.block_above),
+        challenger=ScoredRows(
+            candidate.score[kept], candidate.fresh[kept], candidate.block_above, spread
+        ),
+        baseline=ScoredRows(base, base, candidate.block_above, baseline.spread(seen)),
         champion=held,
         slices={name: codes[kept] for name, codes in later.slices.items()},
     )

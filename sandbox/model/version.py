@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.errors import OutputError, UsageError
-from sandbox.model.calibration import Calibrator, calibrator_from_dict
+from sandbox.model.calibration import Calibrator, Conformal, calibrator_from_dict
 from sandbox.model.estimators import Estimator, load_estimator
+from sandbox.model.regression import REGRESSIONS, LogRegression, load_regression
 from sandbox.model.splits import TrainingWindow
 
 __all__ = ["ModelVersion", "Scorer", "load_version", "save_version", "version_from_files"]
@@ -34,8 +35,18 @@ class Scorer:
     calibrator: Calibrator
 
     def predict(self, features: Matrix) -> Floats:
-        """Return calibrated scores in [0, 1], shape (n,), for features of shape (n, f)."""
+        """Return calibrated scores, shape (n,), for features of shape (n, f).
+
+        Of a classifier they are in [0, 1], of a regression in the label's unit.
+        """
         return self.calibrator.apply(self.estimator.predict(features))
+
+    def spread(self, features: Matrix) -> Floats | None:
+        """Return how far off each score may be, shape (n,), in log units; None: it does not say."""
+        if not isinstance(self.estimator, LogRegression):
+            return None
+        factor = self.calibrator.factor if isinstance(self.calibrator, Conformal) else 1.0
+        return factor * self.estimator.spread(features)
 
 
 @dataclass(frozen=True)
@@ -45,13 +56,13 @@ class ModelVersion:
     number: int
     scorer: Scorer
     baseline: Scorer
-    """Logistic regression on the same rows."""
+    """A linear model of the same rows."""
     names: tuple[str, ...]
     """Columns of the feature matrix, in order."""
     review_above: float
-    """Scores above it go to review; infinity: none."""
+    """Scores (of a regression: spreads) above it go to review; infinity: none."""
     block_above: float
-    """Scores above it are blocked; infinity: none."""
+    """Scores, or spreads, above it are blocked; infinity: none."""
     block_reason: str
     """How `block_above` came about."""
     trained_at: float
@@ -61,7 +72,7 @@ class ModelVersion:
     rows: int
     """Rows of the training slice, before resampling (after a refit: of both slices)."""
     positives: int
-    """Positives among them."""
+    """Cases of the task among them: positives, known labels."""
     refitted: bool = False
     offline: Mapping[str, float] = field(default_factory=dict)
     """Validation metrics, before any refit; ``cost`` is USD at `block_above`."""
@@ -70,8 +81,12 @@ class ModelVersion:
     offline_baseline: Mapping[str, float] = field(default_factory=dict)
 
     def predict(self, features: Matrix) -> Floats:
-        """Return calibrated scores in [0, 1], shape (n,), for float32 features (n, f)."""
+        """Return calibrated scores, shape (n,), for float32 features (n, f)."""
         return self.scorer.predict(features)
+
+    def spread(self, features: Matrix) -> Floats | None:
+        """Return how far off each score may be; see `Scorer.spread`."""
+        return self.scorer.spread(features)
 
     def predict_baseline(self, features: Matrix) -> Floats:
         """Return the baseline's scores; arguments as in `predict`."""
@@ -192,7 +207,9 @@ def _scorer(part: str, card: Mapping[str, Any], files: Mapping[str, bytes]) -> S
         for path, content in files.items()
         if path.startswith(f"{part}/")
     }
-    estimator = load_estimator(card[part]["family"], own)
+    family = card[part]["family"]
+    load = load_regression if family in REGRESSIONS else load_estimator
+    estimator = load(family, own)
     return Scorer(estimator, calibrator_from_dict(card[part]["calibrator"]))
 
 

@@ -21,13 +21,13 @@ class Money:
     """Costs by kind [USD]."""
 
     missed: float = 0.0
-    """Positives that went through."""
+    """Bad events (positives, estimates that are off) that went through."""
     false_declines: float = 0.0
-    """Negatives that were blocked."""
+    """Others that were blocked."""
     reviews: float = 0.0
     """Cases that were worked."""
     no_model: float = 0.0
-    """Every positive missed: the cost of letting everything through."""
+    """Every bad event missed: the cost of letting everything through, or of no estimates."""
 
     @property
     def total(self) -> float:
@@ -47,9 +47,10 @@ class Money:
 class CostLedger:
     """Sums what decisions cost, from the truth.
 
-    A positive that is blocked, or reviewed and worked, is stopped. A positive that is allowed, or
-    sent to review and never worked because the day's capacity was used up, is missed. A negative
-    that is blocked is a false decline. Every worked case costs a review.
+    A bad event (see `Task.is_bad`; a positive, for example) that is blocked, or reviewed and
+    worked, is stopped. One that is allowed, or sent to review and never worked because the day's
+    capacity was used up, is missed. An event that is not bad and is blocked is a false decline.
+    Every worked case costs a review.
 
     Examples
     --------
@@ -57,7 +58,7 @@ class CostLedger:
     >>> ledger = CostLedger(costs)
     >>> yes, no = np.array([True, False]), np.array([False, False])
     >>> missed = cost_of(costs.missed, Batch({"amount": [10.0, 75.0]}))
-    >>> ledger.add(0, missed, np.full(2, 8.0), np.array([1.0, 1.0]), yes, no).missed
+    >>> ledger.add(0, missed, np.full(2, 8.0), np.array([True, True]), yes, no).missed
     100.0
     >>> ledger.totals.no_model
     135.0
@@ -68,8 +69,9 @@ class CostLedger:
         self._days: dict[int, Money] = {}
 
     def add(
-        self, day: int, missed: Floats, declined: Floats, label: Floats, blocked: Mask, worked: Mask
-    ) -> Money:
+        self, day: int, missed: Floats, declined: Floats, bad: Mask, blocked: Mask, worked: Mask,
+        idle: Mask | None = None,
+    ) -> Money:  # fmt: skip
         """Book decided events and return what they cost.
 
         Parameters
@@ -77,21 +79,22 @@ class CostLedger:
         day
             Day the money is booked on; several calls for one day add up.
         missed, declined
-            True cost of each event if it is a positive that goes through, or a negative that is
-            refused [USD]; see `cost_of`.
-        label
-            True labels, 1 for positive.
+            True cost of each event if it is bad and goes through, or is not and is refused [USD];
+            see `cost_of`.
+        bad
+            Whether the event had truly better not go through.
         blocked
             Whether the decision refused the event.
         worked
             Whether somebody looked at the case in time.
+        idle
+            Whether it would be bad without any model; as `bad` when absent.
         """
-        positive = label > 0.5
         money = Money(
-            missed=float(missed[positive & ~blocked & ~worked].sum()),
-            false_declines=float(declined[~positive & blocked].sum()),
+            missed=float(missed[bad & ~blocked & ~worked].sum()),
+            false_declines=float(declined[~bad & blocked].sum()),
             reviews=float(self._review * np.count_nonzero(worked)),
-            no_model=float(missed[positive].sum()),
+            no_model=float(missed[bad if idle is None else idle].sum()),
         )
         self._days[day] = self._days.get(day, Money()) + money
         return money

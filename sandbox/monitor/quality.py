@@ -31,14 +31,25 @@ class QualityTask(Protocol):
         *,
         day: NDArray[np.int64],
         capacity: float,
+        spread: Floats | None = None,
     ) -> dict[str, float]:
         """Return metrics from labels."""
         ...
 
     def estimate(
-        self, metrics: Sequence[str], score: Floats, *, day: NDArray[np.int64], capacity: float
+        self,
+        metrics: Sequence[str],
+        score: Floats,
+        *,
+        day: NDArray[np.int64],
+        capacity: float,
+        spread: Floats | None = None,
     ) -> dict[str, float]:
-        """Return metrics from calibrated scores alone."""
+        """Return metrics from what the model says alone."""
+        ...
+
+    def cases_in(self, label: Floats) -> float:
+        """Return how many rows carry evidence, by labels or by scores that stand in for them."""
         ...
 
     def higher_is_better(self, metric: str) -> bool:
@@ -63,7 +74,7 @@ class QualityPoint:
     """Age from which labels count as known [days]; 0 in the views that need none."""
     rows: int
     positives: float
-    """Positives among the rows; the expected number in the estimated view."""
+    """Cases of the task among the rows, positives for example; expected ones without labels."""
 
     @property
     def full(self) -> bool:
@@ -100,8 +111,8 @@ class QualityMonitor:
 
     The log is a batch in order of `processing_time` with the columns `event_time`,
     `processing_time`, `score` (NaN where no model answered: such rows are left out in all views),
-    `label`, `label_time` (the earliest time the label is known, +inf for never) and `hidden`
-    (bool: the decision keeps the label from ever arriving).
+    `label`, `label_time` (the earliest time the label is known, +inf for never), `hidden` (bool:
+    the decision keeps the label from ever arriving) and, of a regression, `spread`.
 
     Parameters
     ----------
@@ -186,7 +197,7 @@ class QualityMonitor:
             keep = ~np.isnan(label)
             rows, label = rows.take(keep), label[keep]
         values = self._values(view, begin, end, rows, label)
-        positives = float((rows["score"] if view == "estimated" else label).sum())
+        positives = self._task.cases_in(rows["score"] if view == "estimated" else label)
         return [
             QualityPoint(
                 view=view,
@@ -213,10 +224,16 @@ class QualityMonitor:
         # The window is closed on the right, so its very last event belongs to the last period.
         day = np.minimum(since.astype(np.int64), periods - 1)
         capacity = self._capacity * length / _DAY
-        score = rows["score"]
+        score, spread = rows["score"], None
+        if "spread" in rows:
+            spread = rows["spread"]
         if view == "estimated":
-            return self._task.estimate(self._metrics, score, day=day, capacity=capacity)
-        return self._task.measure(self._metrics, label, score, day=day, capacity=capacity)
+            return self._task.estimate(
+                self._metrics, score, day=day, capacity=capacity, spread=spread
+            )
+        return self._task.measure(
+            self._metrics, label, score, day=day, capacity=capacity, spread=spread
+        )
 
 
 def known_labels(rows: Batch, now: float, absence: float | None) -> Floats:
@@ -242,7 +259,8 @@ def _between(log: Batch, begin: float, end: float, now: float) -> Batch:
     """
     arrival = log["processing_time"]
     first, last = arrival.searchsorted([begin, now], side="right")
-    rows = log.select(_COLUMNS).slice(int(first), int(last))
+    wanted = (*_COLUMNS, "spread") if "spread" in log else _COLUMNS
+    rows = log.select(wanted).slice(int(first), int(last))
     time = rows["event_time"]
     return rows.take((time > begin) & (time <= end) & ~np.isnan(rows["score"]))
 

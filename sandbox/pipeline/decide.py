@@ -31,7 +31,7 @@ _DAY = 86400.0
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Scores above which a case is reviewed or blocked; None: never."""
+    """Scores (or spreads) above which a case is reviewed or blocked; None: never."""
 
     review_above: float | None = None
     block_above: float | None = None
@@ -64,7 +64,7 @@ def decide(
     Parameters
     ----------
     score
-        In [0, 1]; NaN where there is none, which the fallback answers.
+        In [0, 1], or a spread; NaN where there is none, which the fallback answers.
     explore
         Share of would-be blocked events that are let through.
     uniform

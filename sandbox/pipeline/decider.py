@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,29 @@ from sandbox.pipeline.decide import DECISIONS, Decisions, Thresholds, decide, un
 from sandbox.pipeline.features.plan import FeaturePlan
 from sandbox.spec.design import Design
 
-__all__ = ["Decider", "Rule", "Scorer", "Serving"]
+__all__ = ["Answer", "Decider", "Rule", "Scorer", "Serving", "Spreader"]
 
 _CANARY = 1 << 20
 """Apart from other uses of `uniforms`."""
 Scorer = Callable[[NDArray[np.float32]], NDArray[np.float64]]
-"""From a feature matrix (n, features) to scores in [0, 1], shape (n,)."""
+"""From a feature matrix (n, features) to scores, shape (n,)."""
+Spreader = Callable[[NDArray[np.float32]], NDArray[np.float64] | None]
+"""From a feature matrix to how far off each score may be, shape (n,); None: it does not say."""
+
+
+def _says_nothing(features: NDArray[np.float32]) -> None:
+    return None
+
+
+class Answer(NamedTuple):
+    """What the model said of events, and what happens to them. Arrays of shape (n,)."""
+
+    decisions: Decisions
+    score: NDArray[np.float64]
+    """NaN without a model."""
+    spread: NDArray[np.float64] | None
+    version: NDArray[np.int16]
+    """Of the model that decided; 0 without one."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +61,8 @@ class Serving:
     canary_share: float = 0.0
     rules: tuple[Rule, ...] = ()
     """In order; a later one overrules an earlier one."""
+    spread: Spreader = _says_nothing
+    """Where it says something, thresholds are held against it and not against the score."""
 
 
 class Decider:
@@ -70,7 +90,7 @@ class Decider:
         features: NDArray[np.float32],
         serving: Serving | None,
         answered: NDArray[np.bool_] | None = None,
-    ) -> tuple[Decisions, NDArray[np.float64], NDArray[np.int16]]:
+    ) -> Answer:
         """Return what happens to each accepted event, its score and the version that gave it.
 
         Parameters
@@ -85,22 +105,27 @@ class Decider:
             Where the model answered in time; everywhere if absent.
         """
         score, version = np.full(len(valid), np.nan), np.zeros(len(valid), dtype=np.int16)
+        spread = None
         if serving is not None and len(valid):
             score[:] = serving.score(features)
+            spread = serving.spread(features)
             version[:] = serving.version
-        decisions = self._act(score, serving, valid, answered)
+        decisions = self._act(score, spread, serving, valid, answered)
         if serving is None or not len(valid):
-            return decisions, score, version
+            return Answer(decisions, score, spread, version)
         if serving.canary is not None:
             # The challenger's rows are a fixed share of ids, drawn apart from the explored ones.
             mine = uniforms(valid[self._plan.id], self._seed + _CANARY) < serving.canary_share
             other = np.asarray(serving.canary.score(features), dtype=np.float64)
-            tried = self._act(other, serving.canary, valid, answered)
+            width = serving.canary.spread(features)
+            tried = self._act(other, width, serving.canary, valid, answered)
             for champion, challenger in zip(decisions, tried, strict=True):
                 champion[mine] = challenger[mine]
             score[mine], version[mine] = other[mine], serving.canary.version
+            if spread is not None and width is not None:
+                spread[mine] = width[mine]
         self._rule(decisions, serving.rules, valid, features)
-        return decisions, score, version
+        return Answer(decisions, score, spread, version)
 
     def _rule(
         self,
@@ -124,12 +149,13 @@ class Decider:
     def _act(
         self,
         score: NDArray[np.float64],
+        spread: NDArray[np.float64] | None,
         serving: Serving | None,
         valid: Batch,
         answered: NDArray[np.bool_] | None,
     ) -> Decisions:
         return decide(
-            score,
+            score if spread is None else spread,
             serving.thresholds if serving is not None else Thresholds(),
             explore=self.explore,
             uniform=uniforms(valid[self._plan.id], self._seed) if self.explore else None,

@@ -46,6 +46,8 @@ class Decided:
     """Of the model that decided each event; 0 before the first."""
     dead: Batch
     """Dead letters, see `SchemaCheck.check`."""
+    spread: NDArray[np.float64] | None = None
+    """How far off each score may be, in log units; None where the model does not say."""
 
 
 class Pipeline:
@@ -64,7 +66,11 @@ class Pipeline:
     def __init__(self, schema: EventSchema, design: Design, seed: int = 0) -> None:
         lateness = design.pipeline.allowed_lateness
         self.plan = FeaturePlan.compile(
-            design.features, schema, design.ingest.key, allowed_lateness=lateness
+            design.features,
+            schema,
+            design.ingest.key,
+            allowed_lateness=lateness,
+            clean=design.clean,
         )
         self.check = SchemaCheck(schema, lateness)
         self.store = FeatureStore(self.plan)
@@ -104,8 +110,10 @@ class Pipeline:
         seen = features
         if told is not None and len(valid):
             features, seen = told(valid, features)
-        decisions, score, version = self.decider.decide(valid, seen, serving, answered)
-        return Decided(valid, features, score, *decisions, version, dead)
+        answer = self.decider.decide(valid, seen, serving, answered)
+        return Decided(
+            valid, features, answer.score, *answer.decisions, answer.version, dead, answer.spread
+        )
 
     def snapshot(self) -> bytes:
         """Return the whole state, to go on from after a restart."""

@@ -9,6 +9,7 @@ from sandbox.record import LabRecord
 from sandbox.report.chart import Chart, Figure, Key, axis, line
 from sandbox.report.charts_quality import VERSION_COLOURS, VERSION_DASHES, reliability
 from sandbox.report.markup import safe_label
+from sandbox.task import BinaryTask
 
 __all__ = ["detector_charts", "imbalance_charts"]
 
@@ -30,7 +31,7 @@ def imbalance_charts(record: LabRecord) -> list[Chart]:
     for kind, title in _RELIABILITY:
         # An empty curve is not drawn, but keeps the colours of the others the same on all charts.
         found = {name: record.curves.get(f"{kind} {name}", _EMPTY) for name in names}
-        chart = reliability(found)
+        chart = reliability(found, BinaryTask())
         if chart is not None:
             charts.append(replace(chart, name=f"reliability-{kind}", title=title))
     return charts

@@ -16,6 +16,7 @@ from sandbox.report.facts import VIEWS, alerts_outside, known, quality_metrics
 from sandbox.report.markup import safe_label
 from sandbox.report.numbers import clip, day, days_between, join, number, quality, words
 from sandbox.report.theme import incident_colour
+from sandbox.task import Task, get_task
 
 __all__ = ["calibration", "quality_charts", "reliability", "scores_by_week", "timeline",
            "truth_charts"]  # fmt: skip
@@ -241,15 +242,19 @@ def _bar(start: float, stop: float, colour: str, text: str) -> Figure:
 
 
 def calibration(record: RunRecord) -> Chart | None:
-    """Return reliability curves, one for each version, on log axes since positives are rare."""
+    """Return reliability curves, one for each version, on log axes: positives are rare."""
     found = {k.removeprefix("calibration").strip(): v for k, v in record.histograms.items()
              if k.startswith("calibration")}  # fmt: skip
-    return reliability(found)
+    return reliability(found, get_task(record.task))
 
 
-def reliability(found: Mapping[str, Mapping[str, Sequence[float]]]) -> Chart | None:
-    """Return reliability curves by name: `mean_score`, `share_positive` and `count` of bins."""
-    traces, keys, ratios, low = [], [], [], 1.0
+def reliability(found: Mapping[str, Mapping[str, Sequence[float]]], task: Task) -> Chart | None:
+    """Return reliability curves by name: `mean_score`, `share_positive` and `count` of bins.
+
+    Of a regression `share_positive` is the mean label, and the axes have no end at 1.
+    """
+    real_word = "mean label" if task.has_spread else "share of positives"
+    traces, keys, ratios, low, high = [], [], [], np.inf, 0.0
     for order, (name, curve) in enumerate(found.items()):
         mean, real = np.array(curve["mean_score"]), np.array(curve["share_positive"])
         count = np.array(curve.get("count", np.ones(len(mean))))
@@ -257,13 +262,14 @@ def reliability(found: Mapping[str, Mapping[str, Sequence[float]]]) -> Chart | N
         if not keep.any():
             continue
         low = min(low, float(mean[keep].min()), float(real[keep].min()))
+        high = max(high, float(mean[keep].max()), float(real[keep].max()))
         colour = VERSION_COLOURS[order % len(VERSION_COLOURS)]
         dash = VERSION_DASHES[order % len(VERSION_DASHES)]
         size = 5 + 7 * np.sqrt(count[keep] / count.max())
         traces.append(
             line(mean[keep], real[keep], name, colour, dash=dash, mode="lines+markers",
                  marker={"color": f"${colour}", "size": size}, customdata=count[keep],
-                 hovertemplate=f"{safe_label(name)}: score %{{x:.3~g}}, positive %{{y:.3~g}} "
+                 hovertemplate=f"{safe_label(name)}: score %{{x:.3~g}}, {real_word} %{{y:.3~g}} "
                  "(%{customdata:.3~s} events)<extra></extra>")
         )  # fmt: skip
         keys.append(Key(name, colour, dash=dash, group=name))
@@ -271,17 +277,20 @@ def reliability(found: Mapping[str, Mapping[str, Sequence[float]]]) -> Chart | N
         ratios.append((name, float((mean * count).sum()) / total if total else float("nan")))
     if not traces:
         return None
-    edge = [0.7 * low, 1.0]
+    edge = [0.7 * low, 1.3 * high if task.has_spread else 1.0]
     traces.insert(0, line(edge, edge, "perfect", "muted", dash="dot", width=1.2, hoverinfo="skip"))
-    limits = [np.log10(0.7 * low), 0.05]
+    limits = [np.log10(0.7 * low), np.log10(edge[1]) if task.has_spread else 0.05]
     layout = {"xaxis": axis("mean score", type="log", range=limits, dtick=1),
-              "yaxis": axis("share of positives", type="log", range=limits, dtick=1),
+              "yaxis": axis(real_word, type="log", range=limits, dtick=1),
               "hovermode": "closest"}  # fmt: skip
     said = join([f"{n}: {number(r)} times" for n, r in ratios if np.isfinite(r)])
-    caption = (
+    begin = (
+        "On the dotted diagonal estimates are right on average; below it they are too high. Mean "
+        "estimate over mean label" if task.has_spread else
         "On the dotted diagonal a score of 1 % is right 1 % of the time; below it, scores promise "
-        f"too much. Mean score over share of positives: {said}. Larger dots hold more events."
-    )
+        "too much. Mean score over share of positives"
+    )  # fmt: skip
+    caption = f"{begin}: {said}. Larger dots hold more events."
     keys.append(Key("perfect", "muted", dash="dot", group="perfect"))
     return Chart("calibration", "Calibration", caption, traces, layout, tuple(keys), 340)
 

@@ -12,6 +12,7 @@ from sandbox.report.facts import (
 )
 from sandbox.report.markup import Html, el, table
 from sandbox.report.numbers import DASH, day, number, quality, share, words
+from sandbox.task import get_task
 
 __all__ = [
     "alerts_table",
@@ -130,7 +131,8 @@ def versions_table(record: RunRecord) -> Html:
          _fate(v), _bought(v)]
         for v in record.versions
     ]  # fmt: skip
-    head = ("Version", "Trigger", "Trained", "Rows", "Positives", "Gate", "Live",
+    cases = get_task(record.task).cases.capitalize()
+    head = ("Version", "Trigger", "Trained", "Rows", cases, "Gate", "Live",
             f"Bought ({words(record.primary)})")  # fmt: skip
     return table(head, rows, numeric=(3, 4, 7))
 

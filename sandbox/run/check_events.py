@@ -99,16 +99,26 @@ def check_labels(prepared: Prepared, blocks: list[Block]) -> str:
     truth = Batch.concat([block.truth for block in blocks])
     label, delay = truth["label"], truth["label_time"] - truth["event_time"]
     classes = np.unique(label)
-    if prepared.task.name == "binary" and not np.isin(classes, (0.0, 1.0)).all():
+    allowed = prepared.task.label_values
+    if allowed and not np.isin(classes, allowed).all():
         raise VerdictError(
-            "labels are not 0 or 1", where=_world(prepared), got=classes[:5].tolist()
-        )
+            f"labels are not {' or '.join(f'{value:g}' for value in allowed)}",
+            where=_world(prepared), got=classes[:5].tolist(),
+        )  # fmt: skip
     if len(classes) < 2:
         raise VerdictError(
             "all events have the same label",
             where=_world(prepared),
             got=f"{len(label):,} times {classes[0]:g}",
-            expected="positives and negatives in the history",
+            expected=f"different {prepared.task.cases} in the history",
+        )
+    missing = prepared.task.why_too_little(label, least=1)
+    if missing:
+        raise VerdictError(
+            "nothing can be learnt from these labels",
+            where=_world(prepared),
+            got=f"{len(label):,} events, labels from {classes[0]:g} to {classes[-1]:g}",
+            expected=f"{missing} in the history",
         )
     arriving = delay[np.isfinite(delay)]
     if not len(arriving) or arriving.min() < 0:
@@ -118,7 +128,7 @@ def check_labels(prepared: Prepared, blocks: list[Block]) -> str:
             got=f"{format_duration(float(arriving.min()))} after" if len(arriving) else "none",
         )
     soonest, median = float(arriving.min()), float(np.median(arriving))
-    told = f"{np.mean(label):.2%} positive; known after {_days(median)} (median)"
+    told = f"{prepared.task.describe_labels(label)}; known after {_days(median)} (median)"
     if soonest < BLOCK:
         told += f"; features meet labels with the next block of {format_duration(BLOCK)}"
     return told

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.batch import Batch
+from sandbox.task import Task
 
 __all__ = ["Columns", "DecisionLog"]
 
@@ -51,6 +52,9 @@ class Columns:
 
     def __len__(self) -> int:
         return self._rows
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._columns
 
     def append(self, columns: Mapping[str, Array], rows: int) -> slice:
         """Append `rows` rows and return where they stand."""
@@ -100,16 +104,27 @@ class DecisionLog(Columns):
         Number of features.
     expected_rows
         Room to reserve; the log grows past it when it must.
+    task
+        Says what a bad event is. Where its models say how far off they may be, there is a column
+        ``spread``.
     """
 
-    def __init__(self, extra: Mapping[str, Any], width: int, expected_rows: int) -> None:
-        super().__init__({**_BASE, **extra}, expected_rows)
+    def __init__(
+        self, extra: Mapping[str, Any], width: int, expected_rows: int, task: Task
+    ) -> None:
+        wide = {"spread": np.float64} if task.has_spread else {}
+        super().__init__({**_BASE, **wide, **extra}, expected_rows)
+        self._task = task
         self._features: NDArray[np.float32] = np.empty((self._room, width), dtype=np.float32)
 
     @property
     def features(self) -> NDArray[np.float32]:
         """The logged features, shape (rows, features)."""
         return self._features[: len(self)]
+
+    def bad(self, rows: slice | Array) -> NDArray[np.bool_]:
+        """Return which rows had better not go through, truly; see `Task.is_bad`."""
+        return self._task.is_bad(self.column("label")[rows], self.column("score")[rows])
 
     def log(self, columns: Mapping[str, Array], features: NDArray[np.float32]) -> slice:
         """Append rows with their features and return where they stand."""

@@ -229,7 +229,9 @@ def _prepare(recording: Batch, scenario: Scenario, design: Design, key: str) -> 
     known_at = label_times(times, label, scenario.labels, np.random.default_rng(0))
     known = np.isfinite(known_at)
     feed = recording.with_columns(label_time=known_at).take(known).sort("label_time")
-    plan = FeaturePlan.compile(design.features, scenario.event, design.ingest.key)
+    plan = FeaturePlan.compile(
+        design.features, scenario.event, design.ingest.key, clean=design.clean
+    )
     log = recording.with_columns(processing_time=times)
     features = compute_history(plan, log, feed)
     day = np.floor(times / DAY).astype(np.int64)

@@ -17,7 +17,6 @@ from sandbox.run.incidents import incident_records
 from sandbox.run.setup import DAY, Prepared
 from sandbox.run.system import RunSystem
 from sandbox.run.verdict import Measures, judge_objectives
-from sandbox.task.metrics import reliability_curve
 
 __all__ = ["finish_record"]
 
@@ -193,7 +192,8 @@ def _histograms(run: RunSystem) -> dict[str, dict[str, list[float]]]:
     score, label = log.column("score")[rows][valid], log.column("label")[rows][valid]
     version = log.column("version")[rows][valid]
     week = np.floor((log.column("event_time")[rows][valid] - start) / (7 * DAY)).astype(np.int64)
-    edges = run.prepared.task.score_edges()
+    task = run.prepared.task
+    edges = task.score_edges()
     by_week: dict[str, list[float]] = {"edges": edges.tolist()}
     order = np.argsort(week, kind="stable")
     numbers, begins = np.unique(week[order], return_index=True)
@@ -203,7 +203,7 @@ def _histograms(run: RunSystem) -> dict[str, dict[str, list[float]]]:
     tables: dict[str, dict[str, list[float]]] = {"score_by_week": by_week}
     for number in np.unique(version):
         mine = version == number
-        mean, share, count = reliability_curve(label[mine], score[mine], 10)
+        mean, share, count = task.reliability(label[mine], score[mine])
         tables[f"calibration v{number}"] = {
             "mean_score": mean.tolist(),
             "share_positive": share.tolist(),
@@ -216,7 +216,8 @@ def _events(run: RunSystem) -> Batch:
     log, rows = run.service.log, run.service.live_rows()
     schema = run.prepared.scenario.event
     names = (
-        schema.id, "event_time", "processing_time", *schema.columns, "score", "decision",
+        schema.id, "event_time", "processing_time", *schema.columns, "score",
+        *(["spread"] if "spread" in log else []), "decision",
         "explored", "worked", "fallback", "dead", "version", "label", "label_time", "mechanism",
     )  # fmt: skip
     columns: Mapping[str, NDArray[np.generic]] = {n: log.column(n)[rows] for n in names}

@@ -57,7 +57,10 @@ class Service:
         expected = _expected_rows(prepared)
         kinds = {name: c.dtype for name, c in scenario.event.columns.items()}
         self.log = DecisionLog(
-            {scenario.event.id: np.int64, **kinds}, len(prepared.plan.names), expected
+            {scenario.event.id: np.int64, **kinds},
+            len(prepared.plan.names),
+            expected,
+            prepared.task,
         )
         self._truth = Columns({scenario.event.id: np.int64, **_TRUTH}, expected)
         self._feed = LabelFeed(prepared, self.log)
@@ -92,9 +95,9 @@ class Service:
         return slice(self._live_from, len(self.log))
 
     def negatives_blocked(self) -> float:
-        """Return the share of negatives blocked since day 0; NaN without negatives."""
+        """Return the share of events blocked that were not bad; NaN if all were."""
         rows = self.live_rows()
-        negative = self.log.column("label")[rows] < 0.5
+        negative = ~self.log.bad(rows)
         blocked = self.log.column("decision")[rows] == BLOCKED
         negatives = int(negative.sum())
         return float((negative & blocked).sum() / negatives) if negatives else float("nan")
@@ -127,17 +130,18 @@ class Service:
             self._deliver(verdicts)
         rows = slice(self._closed, len(self.log))
         self._closed = len(self.log)
-        label = self.log.column("label")[rows]
+        label, bad = self.log.column("label")[rows], self.log.bad(rows)
         decision, worked = self.log.column("decision")[rows], self.log.column("worked")[rows]
         self.ledger.add(
             round(now / DAY) - 1,
             self.log.column("cost_missed")[rows],
             self.log.column("cost_false_decline")[rows],
-            label,
+            bad,
             decision == BLOCKED,
             worked,
+            idle=self._prepared.task.is_bad(label, np.zeros(len(label))),
         )
-        self._count(rows, label < 0.5)
+        self._count(rows, ~bad)
 
     def today(self) -> dict[tuple[str, str], float]:
         """Return the counts of the last day by (metric, series)."""
@@ -209,6 +213,9 @@ class Service:
             "dead": _joined(np.zeros(valid, np.int8), dead["reason"]),
             "version": _joined(decided.version, np.zeros(lost)),
         }
+        if "spread" in self.log:
+            spread = np.zeros(valid) if decided.spread is None else decided.spread
+            columns["spread"] = _joined(np.where(silent, 0.0, spread), np.zeros(lost))
         for name in (self._schema.id, "event_time", "processing_time"):
             columns[name] = _joined(decided.events[name], dead[name])
         for name, column in self._schema.columns.items():
@@ -226,7 +233,8 @@ class Service:
         flagged = np.flatnonzero(self.log.column("decision")[rows] == REVIEW) + rows.start
         names = (self._schema.id, "event_time", "processing_time")
         # What a rule sends comes before what the model sends: its score says nothing about it.
-        urgency = self.log.column("score")[flagged] + self.log.column("ruled")[flagged]
+        doubt = self.log.column("spread" if "spread" in self.log else "score")[flagged]
+        urgency = doubt + self.log.column("ruled")[flagged]
         ids, happened, arrived = (self.log.column(name)[flagged] for name in names)
         self._queue.add(ids, happened, arrived, urgency)
 
@@ -268,12 +276,14 @@ def serving(deciders: Deciders, rules: tuple[Rule, ...] = ()) -> Serving:
     return Serving(
         score=champion.predict,
         thresholds=Thresholds(champion.review_above, champion.block_above),
+        spread=champion.spread,
         version=champion.number,
         canary=None
         if canary is None
         else Serving(
             score=canary.predict,
             thresholds=Thresholds(canary.review_above, canary.block_above),
+            spread=canary.spread,
             version=canary.number,
         ),
         canary_share=deciders.share,

@@ -115,6 +115,7 @@ def prepare(
             scenario.event,
             answer.ingest.key,
             allowed_lateness=answer.pipeline.allowed_lateness,
+            clean=answer.clean,
         ),
         incidents=_chosen(scenario, incidents),
         seed=seed,

@@ -64,7 +64,9 @@ class TrainingJob:
         kept = verdict.passed or self.keep
         version = trained.version
         if kept and self.spec.training.refit:
-            version = refit(trained, self.data, self.spec, seed=self.prepared.seed)
+            version = refit(
+                trained, self.data, self.spec, self.prepared.task, seed=self.prepared.seed
+            )
         return Candidate(version, self._record(version, verdict), kept)
 
     def _train(self) -> Trained:

@@ -49,6 +49,7 @@ class Watch:
         self._log, self._metrics, self._task = log, metrics, task
         self._start, self._names = scenario.start_time, prepared.plan.names
         self._absence = scenario.labels.absence_means
+        self._viewed = (*_VIEWED, "spread") if "spread" in log else _VIEWED
         self._reference = design.monitoring.reference
         self._periods = max(1, round(design.monitoring.current / DAY))
         self._engine = AlertEngine(
@@ -125,7 +126,7 @@ class Watch:
 
     def _recent(self, epoch: float) -> Batch:
         longest = max([self._quality.reach, *(m.reach for _, m in self._asked)]) + 2 * DAY
-        return self._log.view(_VIEWED, self._log.rows_between(epoch - longest, epoch))
+        return self._log.view(self._viewed, self._log.rows_between(epoch - longest, epoch))
 
     def _look_at_quality(self, now: float, epoch: float) -> list[QualityPoint]:
         log = self._recent(epoch)
@@ -136,6 +137,12 @@ class Watch:
         for view, monitor in self._asked:
             points += monitor.observe(epoch, log, views=(view,))
         return points
+
+    def judged(self, rows: Batch) -> Batch:
+        """Return rows with 1 for bad events and 0 for others in place of their known labels."""
+        label = rows["label"]
+        bad = self._task.is_bad(label, rows["score"]).astype(np.float64)
+        return rows.with_columns(label=np.where(np.isnan(label), np.nan, bad))
 
     def _look_at_inputs(self, day: float, today: slice) -> dict[str, dict[str, float]]:
         if self._drift is None:
@@ -161,14 +168,14 @@ class Watch:
         wanted = self._engine.streams
         if not wanted:
             return {}
-        day = self._log.view((*_VIEWED, "dead"), today)
+        day = self.judged(self._log.view((*self._viewed, "dead"), today))
         valid = day["dead"] == 0
         readers: dict[str, Callable[[], NDArray[np.float64]]] = {
             "review_precision": lambda: day["label"][day["worked"]],
             "score": lambda: day["score"][valid],
             "positive_rate": lambda: (day["decision"] != DECISIONS.index("allow")).astype(float),
             "chargeback_rate": lambda: matured_labels(
-                self._recent(epoch), epoch - DAY, epoch,
+                self.judged(self._recent(epoch)), epoch - DAY, epoch,
                 maturity=self.maturity, absence=self._absence,
             ),
         }  # fmt: skip

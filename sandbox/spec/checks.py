@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from sandbox.errors import suggest
 from sandbox.spec.columns import (
     category_problems,
+    clean_problems,
     fault_problems,
     feature_problems,
     key_problems,
@@ -75,6 +76,8 @@ def check_design(
         found += key_problems(("ingest", "key"), design.ingest.key, scenario.event)
     for p in feature_problems(design.features, scenario.event):
         found.append(Problem(("features", *p.place), p.what, p.got, p.expected, p.hint))
+    for p in clean_problems(design.clean, scenario.event):
+        found.append(Problem(("clean", *p.place), p.what, p.got, p.expected, p.hint))
     found += _training_problems(design, scenario)
     for index, alert in enumerate(design.monitoring.alerts):
         found += _alert_problems(index, alert, design, scenario, metrics)

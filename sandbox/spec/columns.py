@@ -6,16 +6,18 @@ import re
 from collections.abc import Iterator, Sequence
 
 from sandbox.errors import suggest
+from sandbox.spec.cleaning import CleanStep
 from sandbox.spec.features import CALENDAR, TEXT_OPERATIONS, FeatureSpec
 from sandbox.spec.incidents import DataFault
 from sandbox.spec.problems import Problem
-from sandbox.spec.scenario import EventSchema
+from sandbox.spec.scenario import Column, EventSchema
 from sandbox.spec.source import Key
 from sandbox.spec.units import format_duration
 
 __all__ = [
     "LABEL",
     "LONGEST",
+    "clean_problems",
     "fault_problems",
     "feature_problems",
     "key_problems",
@@ -50,11 +52,56 @@ def feature_problems(features: Sequence[FeatureSpec], schema: EventSchema) -> li
             found += _row_problems((index, "of"), str(feature.of), schema)
         elif feature.operation in TEXT_OPERATIONS:
             found += _text_problems((index, "of"), str(feature.of), schema)
+        elif feature.operation == "quotient":
+            found += _quotient_problems(index, features)
         elif feature.operation != "calendar":
             found += key_problems((index, "by"), str(feature.by), schema)
             found += _source_problems((index, "of"), feature, schema)
             found += _span_problems(index, feature)
     return found
+
+
+def clean_problems(steps: Sequence[CleanStep], schema: EventSchema) -> list[Problem]:
+    """Return what steps of cleaning say about columns that is not so; places start at the index."""
+    found: list[Problem] = []
+    for index, step in enumerate(steps):
+        column = schema.columns.get(step.of)
+        if step.step in ("scale", "blank"):
+            found += number_problems((index, "of"), step.of, schema)
+        elif step.step == "merge":
+            found += category_problems((index, "of"), step.of, schema)
+            if column is not None and column.type == "category":
+                for name in {**step.as_, **dict.fromkeys(step.as_.values())}:
+                    found += _category_of((index, "as"), name, column)
+        elif column is None or column.type not in ("number", "category"):
+            known = _of_type(schema, "number", "category")
+            what = "unknown column" if column is None else f"a {column.type} cannot be filled"
+            found.append(
+                Problem((index, "of"), what, step.of, _one_of(known), suggest(step.of, known))
+            )
+        elif column.type == "category":
+            found += _category_of((index, "with"), str(step.with_), column)
+        elif not isinstance(step.with_, float):
+            found.append(Problem((index, "with"), "no number", step.with_, "a plain number"))
+    return found
+
+
+def _category_of(place: Key, name: str, column: Column) -> Iterator[Problem]:
+    if name not in column.values:
+        yield Problem(
+            place, "unknown category", name, _one_of(column.values), suggest(name, column.values)
+        )
+
+
+def _quotient_problems(index: int, features: Sequence[FeatureSpec]) -> Iterator[Problem]:
+    feature = features[index]
+    known = [n for f in features[:index] if f.operation != "quotient" for n in f.names]
+    for field, name in (("of", feature.of), ("to", feature.to)):
+        if name not in known:
+            yield Problem(
+                (index, field), "no feature column declared above", name, _one_of(known),
+                suggest(str(name), known),
+            )  # fmt: skip
 
 
 def key_problems(place: Key, name: str, schema: EventSchema) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from sandbox.spec.alerts import (
     ALERT_KINDS,
@@ -16,7 +16,17 @@ from sandbox.spec.alerts import (
     AlertSpec,
 )
 from sandbox.spec.base import Spec, SpecError
+from sandbox.spec.cleaning import CleanStep
 from sandbox.spec.features import FeatureSpec
+from sandbox.spec.model import (
+    Champion,
+    Imbalance,
+    Logistic,
+    ModelSpec,
+    Ridge,
+    Training,
+    XGBoost,
+)
 from sandbox.spec.units import Duration, Rate, Share
 
 __all__ = [
@@ -27,21 +37,24 @@ __all__ = [
     "STREAMS",
     "AlertSpec",
     "Autoscale",
+    "Champion",
     "Decision",
     "Design",
     "Gate",
     "Imbalance",
     "Ingest",
+    "Logistic",
     "ModelSpec",
     "Monitoring",
     "Pipeline",
     "Retraining",
+    "Ridge",
     "Training",
     "Trigger",
+    "XGBoost",
 ]
 
 DAY = 86400.0
-Imbalance = Literal["none", "weight", "under_sample", "smote", "balanced_bagging"]
 
 
 def _as_text(value: object) -> object:
@@ -111,102 +124,6 @@ class Pipeline(Spec):
     """Age at which an event is left to the fallback instead of processed; null for never."""
     autoscale: Autoscale | None = None
     """Null: always `workers`."""
-
-
-class XGBoost(Spec):
-    """Gradient-boosted trees."""
-
-    trees: int = Field(default=100, ge=1, le=5000)
-    """Boosting rounds."""
-    depth: int = Field(default=4, ge=1, le=16)
-    """Deepest level of a tree."""
-    learning_rate: float = Field(default=0.2, gt=0, le=1)
-    """Shrinkage of every tree."""
-    min_child_weight: float = Field(default=1.0, ge=0)
-    """Least sum of instance weights (second derivatives) in a leaf."""
-    subsample: float = Field(default=1.0, gt=0, le=1)
-    """Share of rows that a tree sees."""
-    colsample: float = Field(default=1.0, gt=0, le=1)
-    """Share of features that a tree sees."""
-    l2: float = Field(default=1.0, ge=0)
-    """Penalty on squared leaf values."""
-    base_score: float | None = Field(default=0.5, gt=0, lt=1)
-    """0.5 keeps rare positives from being pruned away; null lets XGBoost use the label mean."""
-    tree_method: Literal["hist", "exact", "approx"] = "hist"
-    """How splits are searched."""
-
-
-class Logistic(Spec):
-    """Regularised logistic regression on standardised features."""
-
-    c: float = Field(default=1.0, gt=0)
-    """Inverse regularisation strength."""
-
-
-class Champion(Spec):
-    """The model that decides; exactly one family."""
-
-    xgboost: XGBoost | None = None
-    """Gradient-boosted trees."""
-    logistic_regression: Logistic | None = None
-    """Regularised logistic regression."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bare_name(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return {value: {}}
-        if isinstance(value, dict) and len(value) == 1:
-            return {name: {} if body is None else body for name, body in value.items()}
-        return value
-
-    @model_validator(mode="after")
-    def _one(self) -> Champion:
-        if (self.xgboost is None) == (self.logistic_regression is None):
-            raise ValueError("expected exactly one of xgboost, logistic_regression")
-        return self
-
-    @property
-    def family(self) -> str:
-        """Name of the model family."""
-        return "xgboost" if self.xgboost else "logistic_regression"
-
-
-class Training(Spec):
-    """Which events a training job sees."""
-
-    window: Duration = Field(default=28 * DAY, gt=0)
-    """Length of the training slice."""
-    label_maturity: Duration = 14 * DAY
-    """Events younger than this are left out: their labels are still arriving."""
-    validation: Duration = Field(default=7 * DAY, gt=0)
-    """Last part of the mature data: calibration, thresholds, the gate."""
-    refit: bool = True
-    """Fit the accepted model again on training and validation slices together."""
-
-
-class ModelSpec(Spec):
-    """The model, how it is trained and calibrated."""
-
-    baseline: Literal["logistic_regression"] = "logistic_regression"
-    """Trained beside the champion and never used to decide: is the champion worth it?"""
-    champion: Champion = Champion(xgboost=XGBoost())
-    """The family of the model that decides."""
-    imbalance: Imbalance = "none"
-    """What training does about rare positives."""
-    ratio: float = Field(default=0.1, gt=0, le=1)
-    """Positives over negatives after under_sample, smote and in each balanced bag."""
-    calibration: Literal["none", "closed_form", "sigmoid", "isotonic"] = "isotonic"
-    """How scores become probabilities; closed_form undoes weight and under_sample exactly."""
-    training: Training = Training()
-    """Which events a training job sees."""
-    without: tuple[str, ...] = ()
-    """Features that are computed and logged, but that the model does not see."""
-
-    @field_validator("without", mode="before")
-    @classmethod
-    def _one_or_several(cls, value: Any) -> Any:
-        return value.split(",") if isinstance(value, str) else value
 
 
 class Review(Spec):
@@ -308,7 +225,8 @@ class Gate(Spec):
     slices: tuple[str, ...] = ()
     """Category columns on whose slices the metric must hold too."""
     min_positives: int = Field(default=30, ge=0)
-    """Positives in the validation slice below which nobody can tell."""
+    """Cases (positives; of a regression, known labels) in the validation slice below which nobody
+    can tell."""
 
 
 class Rollback(Spec):
@@ -363,6 +281,8 @@ class Design(Spec):
     """The event log."""
     pipeline: Pipeline = Pipeline()
     """Workers and micro-batches."""
+    clean: tuple[CleanStep, ...] = ()
+    """What is put right in an event before features are made of it."""
     features: tuple[FeatureSpec, ...] = Field(min_length=1)
     """What the model sees, declared once for training and serving."""
     model: ModelSpec = ModelSpec()

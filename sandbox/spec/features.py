@@ -12,11 +12,12 @@ from sandbox.spec.units import Duration, format_duration
 __all__ = ["CALENDAR", "OPERATIONS", "TEXT_OPERATIONS", "FeatureSpec"]
 
 Operation = Literal[
-    "column", "calendar", "count", "sum", "mean", "share", "ratio", "since_last", "length", "hashed"
-]
+    "column", "calendar", "count", "sum", "mean", "share", "ratio", "since_last", "length",
+    "hashed", "quotient",
+]  # fmt: skip
 TEXT_OPERATIONS: tuple[str, ...] = ("length", "hashed")
 OPERATIONS: tuple[str, ...] = (
-    "count", "sum", "mean", "share", "ratio", "since_last", *TEXT_OPERATIONS,
+    "count", "sum", "mean", "share", "ratio", "since_last", *TEXT_OPERATIONS, "quotient",
 )  # fmt: skip
 _EXAMPLES = {
     "count": "count: {by: KEY, over: [1d, 7d]}",
@@ -27,6 +28,7 @@ _EXAMPLES = {
     "since_last": "since_last: {by: KEY}",
     "length": "length: {of: TEXT}",
     "hashed": "hashed: {of: TEXT, grams: words, into: 64}",
+    "quotient": "quotient: {of: FEATURE, to: FEATURE}",
 }
 _BUCKETS = 64
 CALENDAR: tuple[str, ...] = ("hour_of_day", "day_of_week", "weekend", "night")
@@ -49,6 +51,7 @@ class FeatureSpec(Spec):
     length   characters of a text
     hashed   how often words, or runs of three characters within words, occur in a text, counted
              in `into` buckets by a hash (Weinberger et al., 2009): no vocabulary to fit or to age
+    quotient one column of the features declared above over another (NaN over 0): a price per area
     ======== ==============================================================================
 
     The window at event time t is ``(t - delay - over, t - delay]``. ``label`` as a column means
@@ -58,7 +61,10 @@ class FeatureSpec(Spec):
     operation: Operation
     """What is computed."""
     of: str | None = None
-    """The column it is computed from; ``label`` means labels known by then."""
+    """The column it is computed from; ``label`` means labels known by then. Of a quotient: the
+    feature column above the line."""
+    to: str | None = None
+    """Of a quotient: the feature column below the line."""
     by: str | None = None
     """The key column whose events are looked back on."""
     over: tuple[Duration, ...] = ()
@@ -98,9 +104,11 @@ class FeatureSpec(Spec):
     def _complete(self) -> FeatureSpec:
         if self.operation in ("column", "calendar"):
             return self
+        if (self.operation == "quotient") != (self.to is not None):
+            raise SpecError("`to` belongs to quotient, which needs it", self.operation)
         if self.operation != "hashed" and (self.grams, self.into) != ("words", _BUCKETS):
             raise SpecError("only hashed takes `grams` and `into`", self.operation)
-        if self.operation in TEXT_OPERATIONS:
+        if self.operation in (*TEXT_OPERATIONS, "quotient"):
             if self.of is None or self.by is not None or self.over or self.delay:
                 raise SpecError(f"expected {_EXAMPLES[self.operation]}", self.operation)
             return self
@@ -148,6 +156,8 @@ class FeatureSpec(Spec):
             return (str(self.of),)
         if self.operation == "length":
             return (f"{self.of}_length",)
+        if self.operation == "quotient":
+            return (f"{self.of}_per_{self.to}",)
         if self.operation == "hashed":
             return tuple(f"{self.of}_{self.grams}_{bucket}" for bucket in range(self.into))
         stem = f"{self.by}_{self.operation}" + (f"_{self.of}" if self.of else "")

@@ -40,6 +40,18 @@ class Task(ABC):
     """Metrics measured every day; the others are measured when a model is trained."""
     families: tuple[str, ...]
     """Model families that can learn this task."""
+    baseline: str
+    """Family of the linear model that is trained beside the champion."""
+    calibrations: tuple[str, ...]
+    """Ways to make what a model says hold: probabilities, or the coverage of intervals."""
+    strategies: tuple[str, ...]
+    """What training may do about rare positives."""
+    cases: str
+    """What evidence is counted in, for sentences: ``positives``."""
+    good: str
+    """What events are called that are not bad, see `is_bad`: ``negatives``."""
+    has_spread: bool = False
+    """Whether a model says with each score how far off it may be; decisions then go by that."""
 
     @abstractmethod
     def measure(
@@ -51,6 +63,7 @@ class Task(ABC):
         day: NDArray[np.int64],
         capacity: float,
         weight: Array | None = None,
+        spread: Array | None = None,
     ) -> dict[str, float]:
         """Return metrics against known labels; NaN where one is undefined.
 
@@ -66,11 +79,19 @@ class Task(ABC):
             Cases a day that people can look at.
         weight
             Shape (n,), how often each row counts; once when absent.
+        spread
+            Shape (n,), how far off each score may be; where the task has such a thing.
         """
 
     @abstractmethod
     def estimate(
-        self, metrics: Sequence[str], score: Array, *, day: NDArray[np.int64], capacity: float
+        self,
+        metrics: Sequence[str],
+        score: Array,
+        *,
+        day: NDArray[np.int64],
+        capacity: float,
+        spread: Array | None = None,
     ) -> dict[str, float]:
         """Return what the metrics would be expected to be, from scores alone.
 
@@ -80,6 +101,51 @@ class Task(ABC):
     @abstractmethod
     def higher_is_better(self, metric: str) -> bool:
         """Return whether a larger value of the metric is an improvement."""
+
+    @abstractmethod
+    def is_bad(self, label: Array, score: Array) -> NDArray[np.bool_]:
+        """Return which events had better not go through: they cost ``costs.missed`` if they do.
+
+        The others cost ``costs.false_decline`` if they are blocked. Both arguments have shape
+        (n,); events without a known label (NaN) are not bad.
+        """
+
+    @abstractmethod
+    def bad_chance(self, score: Array, spread: Array | None = None) -> NDArray[np.float64]:
+        """Return how probable it is that each event is bad, as the model sees it; shape (n,)."""
+
+    @abstractmethod
+    def cases_in(self, label: Array) -> float:
+        """Return how many of the rows, shape (n,), carry evidence about a model.
+
+        Labels, or the scores of an estimate that stand in for them.
+        """
+
+    @abstractmethod
+    def why_too_little(self, label: Array, *, least: int) -> str:
+        """Return what is missing to learn from these labels, shape (n,); empty if nothing is.
+
+        Parameters
+        ----------
+        least
+            Cases needed at the least.
+        """
+
+    @abstractmethod
+    def describe_labels(self, label: Array) -> str:
+        """Return in words what the labels, shape (n,), are like: ``0.8% positive``."""
+
+    @abstractmethod
+    def show(self, score: float) -> str:
+        """Return a score as people read it."""
+
+    @abstractmethod
+    def show_label(self, label: float) -> str:
+        """Return a known label as people read it."""
+
+    @abstractmethod
+    def reliability(self, label: Array, score: Array) -> tuple[Array, Array, Array]:
+        """Return (mean score, mean label, rows) of ten bins of scores with as many rows each."""
 
     @abstractmethod
     def score_edges(self) -> NDArray[np.float64]:

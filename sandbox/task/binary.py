@@ -35,6 +35,11 @@ class BinaryTask(Task):
     calibration_metrics = tuple(_PROBABILITY)
     watched = ("recall_at_capacity", "precision_at_capacity", "pr_auc")
     families = ("xgboost", "logistic_regression")
+    baseline = "logistic_regression"
+    calibrations = ("none", "closed_form", "sigmoid", "isotonic")
+    strategies = ("none", "weight", "under_sample", "smote", "balanced_bagging")
+    cases = "positives"
+    good = "negatives"
 
     def measure(
         self,
@@ -45,6 +50,7 @@ class BinaryTask(Task):
         day: NDArray[np.int64],
         capacity: float,
         weight: Array | None = None,
+        spread: Array | None = None,
     ) -> dict[str, float]:
         """Return metrics against known labels; see `Task.measure`."""
         self.check_metrics(metrics)
@@ -65,7 +71,13 @@ class BinaryTask(Task):
         return {metric: values[metric] for metric in metrics}
 
     def estimate(
-        self, metrics: Sequence[str], score: Array, *, day: NDArray[np.int64], capacity: float
+        self,
+        metrics: Sequence[str],
+        score: Array,
+        *,
+        day: NDArray[np.int64],
+        capacity: float,
+        spread: Array | None = None,
     ) -> dict[str, float]:
         """Return expected metrics when each row is positive with probability `score`.
 
@@ -96,6 +108,42 @@ class BinaryTask(Task):
         """Return False for error measures, True for the rest."""
         self.check_metrics([metric])
         return metric not in _PROBABILITY
+
+    def is_bad(self, label: Array, score: Array) -> NDArray[np.bool_]:
+        """Return which events are positive; the score has no part in it."""
+        bad: NDArray[np.bool_] = np.asarray(label) > 0.5
+        return bad
+
+    def bad_chance(self, score: Array, spread: Array | None = None) -> NDArray[np.float64]:
+        """Return the scores: calibrated, they are probabilities of a positive."""
+        return np.asarray(score, dtype=np.float64)
+
+    def cases_in(self, label: Array) -> float:
+        """Return the number of positives, or the expected number."""
+        return float(np.sum(label))
+
+    def why_too_little(self, label: Array, *, least: int) -> str:
+        """Ask for `least` positives and one negative; see `Task.why_too_little`."""
+        positives = int(self.cases_in(label))
+        if positives >= least and len(label) > positives:
+            return ""
+        return f"at least {least} positives and one negative"
+
+    def describe_labels(self, label: Array) -> str:
+        """Return the share of positives in words."""
+        return f"{np.mean(label):.2%} positive"
+
+    def show(self, score: float) -> str:
+        """Return a score with three decimals."""
+        return f"{score:.3f}"
+
+    def show_label(self, label: float) -> str:
+        """Return ``positive`` or ``negative``."""
+        return "positive" if label > 0.5 else "negative"
+
+    def reliability(self, label: Array, score: Array) -> tuple[Array, Array, Array]:
+        """Return mean scores, shares of positives and rows; see `metrics.reliability_curve`."""
+        return m.reliability_curve(label, score, 10)
 
     def score_edges(self) -> NDArray[np.float64]:
         """Return 42 edges from 0 to 1, even in log-odds from 1:100,000 to 100,000:1.

@@ -32,6 +32,7 @@ class FakeTask:
         *,
         day: NDArray[np.int64],
         capacity: float,
+        spread: Floats | None = None,
     ) -> dict[str, float]:
         self.seen.append((day, capacity))
         order = np.argsort(-score, kind="stable")
@@ -49,9 +50,13 @@ class FakeTask:
         return {name: values[name] for name in metrics}
 
     def estimate(
-        self, metrics: Sequence[str], score: Floats, *, day: NDArray[np.int64], capacity: float
-    ) -> dict[str, float]:
+        self, metrics: Sequence[str], score: Floats, *, day: NDArray[np.int64], capacity: float,
+        spread: Floats | None = None,
+    ) -> dict[str, float]:  # fmt: skip
         return self.measure(metrics, score, score, day=day, capacity=capacity)
+
+    def cases_in(self, label: Floats) -> float:
+        return float(label.sum())
 
 
 LogMaker = Callable[..., Batch]

@@ -29,7 +29,7 @@ def test_agrees_with_a_plain_loop(events: list[tuple[float, bool, bool, bool]]) 
     ledger = CostLedger(COSTS)
     columns = Batch({"amount": table[:, 0]})
     missed, declined = cost_of(COSTS.missed, columns), cost_of(COSTS.false_decline, columns)
-    money = ledger.add(3, missed, declined, table[:, 1], table[:, 2] > 0, table[:, 3] > 0)
+    money = ledger.add(3, missed, declined, table[:, 1] > 0, table[:, 2] > 0, table[:, 3] > 0)
     assert money.as_dict() == pytest.approx(
         {
             "missed": lost,
@@ -44,7 +44,7 @@ def test_agrees_with_a_plain_loop(events: list[tuple[float, bool, bool, bool]]) 
 
 def test_days_add_up_in_order() -> None:
     ledger = CostLedger(COSTS)
-    one, no = np.array([1.0]), np.array([False])
+    one, no = np.array([True]), np.array([False])
     for day, amount in ((2, 10.0), (1, 5.0), (2, 1.0)):
         ledger.add(day, np.array([amount + 25]), one, one, no, no)
     assert [(day, money.missed) for day, money in ledger.rows()] == [(1, 30.0), (2, 61.0)]

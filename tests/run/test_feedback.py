@@ -24,7 +24,7 @@ def prepared(ready: Ready) -> Prepared:
 
 def empty_log(prepared: Prepared) -> DecisionLog:
     extra = {"parcel_id": np.int64, "shop_id": np.int64, "route_id": np.int64}
-    return DecisionLog(extra, width=1, expected_rows=1)
+    return DecisionLog(extra, width=1, expected_rows=1, task=prepared.task)
 
 
 def append(log: DecisionLog, prepared: Prepared, since: list[float], known: list[float]) -> slice:

@@ -16,6 +16,7 @@ from sandbox.run.execution import VirtualRun
 from sandbox.run.lifecycle import Lifecycle
 from sandbox.run.log import DecisionLog
 from sandbox.run.setup import DAY, Prepared
+from sandbox.task import BinaryTask
 
 Ready = Callable[..., Prepared]
 Played = tuple[VirtualRun, RunRecord]
@@ -55,7 +56,7 @@ def window_rows(prepared: Prepared, log: DecisionLog, day: float) -> slice:
 def copied(log: DecisionLog) -> DecisionLog:
     """Return a log of its own, to change."""
     extra = {"parcel_id": np.int64, "service": np.int16}
-    again = DecisionLog(extra, log.features.shape[1], len(log))
+    again = DecisionLog(extra, log.features.shape[1], len(log), BinaryTask())
     again.log({n: log.column(n).copy() for n in again._columns}, log.features.copy())
     return again
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sandbox.run.log import _BASE, Columns, DecisionLog
+from sandbox.task import BinaryTask
 
 
 def rows_of(log: DecisionLog, times: list[float]) -> dict[str, NDArray[Any]]:
@@ -44,7 +45,7 @@ def test_a_column_can_be_written_and_a_view_cannot() -> None:
 
 
 def test_features_grow_with_the_log() -> None:
-    log = DecisionLog({"event_id": np.int64}, width=2, expected_rows=10)
+    log = DecisionLog({"event_id": np.int64}, width=2, expected_rows=10, task=BinaryTask())
     for start in range(0, 5000, 700):
         times = [float(t) for t in range(start, start + 700)]
         features = np.column_stack([times, times]).astype(np.float32)
@@ -57,7 +58,7 @@ def test_features_grow_with_the_log() -> None:
 def test_rows_between_includes_the_start_and_not_the_end(
     times: list[int], start: int, end: int
 ) -> None:
-    log = DecisionLog({"event_id": np.int64}, width=1, expected_rows=1)
+    log = DecisionLog({"event_id": np.int64}, width=1, expected_rows=1, task=BinaryTask())
     ordered = [float(t) for t in sorted(times)]
     log.log(rows_of(log, ordered), np.zeros((len(ordered), 1), np.float32))
     found = log.column("processing_time")[log.rows_between(start, end)].tolist()
@@ -65,7 +66,7 @@ def test_rows_between_includes_the_start_and_not_the_end(
 
 
 def test_labels_are_known_once_they_have_come() -> None:
-    log = DecisionLog({"event_id": np.int64}, width=1, expected_rows=1)
+    log = DecisionLog({"event_id": np.int64}, width=1, expected_rows=1, task=BinaryTask())
     columns = rows_of(log, [0.0, 1.0, 2.0])
     columns |= {"label": np.array([1.0, 1.0, 0.0]), "label_time": np.array([5.0, np.inf, np.inf])}
     log.log(columns, np.zeros((3, 1), np.float32))
@@ -78,7 +79,7 @@ def test_labels_are_known_once_they_have_come() -> None:
 @given(st.integers(0, 300), st.integers(0, 300), st.integers(0, 50))
 def test_a_log_that_forgot_holds_the_rest_and_grows_on(rows: int, gone: int, more: int) -> None:
     gone = min(gone, rows)
-    log = DecisionLog({"event_id": np.int64}, 2, 16)
+    log = DecisionLog({"event_id": np.int64}, 2, 16, task=BinaryTask())
     times = [float(t) for t in range(rows + more)]
     features = np.arange(2 * len(times), dtype=np.float32).reshape(-1, 2)
     log.log(rows_of(log, times[:rows]), features[:rows])

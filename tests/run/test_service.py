@@ -45,6 +45,9 @@ class Scales:
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         return np.asarray(features[:, 0] / 100.0, dtype=np.float64)
 
+    def spread(self, features: NDArray[np.float32]) -> None:
+        return None
+
 
 def deciders(canary: float = 0.0) -> Deciders:
     champion = cast(ModelVersion, Scales())

@@ -11,7 +11,7 @@ Message = Callable[[Callable[[], Any]], str]
 Read = Callable[[str], Any]
 
 ONE_OF_KEYS = "one of buyer_id, shop_id"
-DESIGN_KEYS = "title, ingest, pipeline, features, model, decision, monitoring, retraining"
+DESIGN_KEYS = "title, ingest, pipeline, clean, features, model, decision, monitoring, retraining"
 MONITORS = (
     "psi, ks, js, missing, invalid, performance, estimate, adwin, page_hinkley, ddm, eddm, hddm_a, "
     "hddm_w, kswin"
@@ -57,7 +57,7 @@ DESIGN_MISTAKES = {
     "unknown operation": (
         "count: {by", "cuont: {by",
         "11 features[3].cuont: unknown operation; got 'cuont', expected one of count, sum, mean, "
-        "share, ratio, since_last, length, hashed. Did you mean count?",
+        "share, ratio, since_last, length, hashed, quotient. Did you mean count?",
     ),
     "unknown key column": (
         "by: shop_id\n", "by: shp_id\n",
@@ -106,7 +106,7 @@ DESIGN_MISTAKES = {
     "two families": (
         "{xgboost: {trees: 50, depth: 3}}", "{xgboost: {}, logistic_regression: {}}",
         "20 model.champion: wrong keys; got xgboost, logistic_regression, expected exactly one of "
-        "xgboost, logistic_regression.",
+        "xgboost, logistic_regression, ridge.",
     ),
     "unknown monitor": (
         "psi: {", "pis: {",

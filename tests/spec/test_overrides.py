@@ -74,7 +74,7 @@ def test_later_settings_win_and_nest(design_source: Source) -> None:
         (
             "retrianing=never",
             "--set retrianing: unknown key; got 'retrianing', expected one of title, ingest, "
-            "pipeline, features, model, decision, monitoring, retraining. "
+            "pipeline, clean, features, model, decision, monitoring, retraining. "
             "Did you mean retraining?",
         ),
         (

@@ -45,7 +45,7 @@ class DayBook:
         self._absence = prepared.scenario.labels.absence_means
         self._table = GaugeTable(metrics)
         self._watch = Watch(prepared, journal.log, self._table)
-        self._ledger = CostLedger(prepared.scenario.costs)
+        self._ledger, self._task = CostLedger(prepared.scenario.costs), prepared.task
         self._active: list[AlertRecord] = []
         self.closed = 0.0
         """End of the last day in the book [s since day 0]."""
@@ -108,27 +108,27 @@ class DayBook:
         log, metrics = self._journal.log, self._metrics
         label, decision = log.column("label")[rows], log.column("decision")[rows]
         known = np.isfinite(label)
-        label, blocked = label[known], decision[known] == BLOCK
+        bad, blocked = log.bad(rows)[known], decision[known] == BLOCK
+        idle = self._task.is_bad(label[known], np.zeros(int(known.sum())))
         missed, declined, worked = (
             log.column(name)[rows][known]
             for name in ("cost_missed", "cost_false_decline", "worked")
         )
-        self._ledger.add(day, missed, declined, label, blocked, worked)
+        self._ledger.add(day, missed, declined, bad, blocked, worked, idle)
         for kind, value in self._ledger.totals.as_dict().items():
             metrics.loss.labels(kind).set(value)
-        negative = label < 0.5
-        refused = int(np.count_nonzero(negative & blocked))
-        metrics.negatives_blocked.set(refused / max(int(np.count_nonzero(negative)), 1))
-        self._show_positives(rows, label)
+        refused = int(np.count_nonzero(~bad & blocked))
+        metrics.negatives_blocked.set(refused / max(int(np.count_nonzero(~bad)), 1))
+        self._show_positives(rows, bad)
 
-    def _show_positives(self, rows: slice, label: NDArray[np.float64]) -> None:
+    def _show_positives(self, rows: slice, bad: NDArray[np.bool_]) -> None:
         """Show the share of positives: of the day, of the day that matured, and as scored."""
         log, gauge, end = self._journal.log, self._metrics.positives, self.closed + DAY
-        if len(label):
-            gauge.labels("oracle").set(float(label.mean()))
+        if len(bad):
+            gauge.labels("oracle").set(float(bad.mean()))
         reach = self._start + end - self._watch.maturity - 2 * DAY
         matured = matured_labels(
-            log.view(_MATURED, log.rows_between(reach, self._start + end)),
+            self._watch.judged(log.view(_MATURED, log.rows_between(reach, self._start + end))),
             self._start + end - DAY, self._start + end,
             maturity=self._watch.maturity, absence=self._absence,
         )  # fmt: skip
@@ -136,7 +136,9 @@ class DayBook:
             gauge.labels("observed").set(float(matured.mean()))
         answered = ~log.column("fallback")[rows]
         if answered.any():
-            gauge.labels("estimated").set(float(log.column("score")[rows][answered].mean()))
+            score = log.column("score")[rows][answered]
+            spread = log.column("spread")[rows][answered] if "spread" in log else None
+            gauge.labels("estimated").set(float(self._task.bad_chance(score, spread).mean()))
 
     def _show_alerts(self, alerts: Sequence[AlertRecord]) -> None:
         for former in self._active:

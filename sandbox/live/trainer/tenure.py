@@ -200,7 +200,7 @@ class Tenure:
         """Return the share of negatives that were blocked in the day before `end`.
 
         Nobody knows the labels of blocked events, least of all the model that blocked them: the
-        one whose place it took is asked how probable each was a positive.
+        one whose place it took is asked how probable it is that each was bad.
         """
         office = self._office
         former = office.lifecycle.replaced_by(office.lifecycle.champion)
@@ -208,7 +208,8 @@ class Tenure:
         start, log = office.setting.prepared.scenario.start_time, office.journal.log
         rows = log.rows_between(start + end - DAY, start + end)
         answered = log.column("dead")[rows] == 0
-        negative = 1.0 - former.predict(log.features[rows][answered])
+        seen, task = log.features[rows][answered], office.setting.prepared.task
+        negative = 1.0 - task.bad_chance(former.predict(seen), former.spread(seen))
         blocked = log.column("decision")[rows][answered] == BLOCKED
         total = float(negative.sum())
         return float(negative[blocked].sum()) / total if total > 0 else float(np.nan)

@@ -16,7 +16,7 @@ from sandbox.live.topics import Topics, partition_of
 from sandbox.live.worker.following import Models
 from sandbox.pipeline.decide import DECISIONS
 from sandbox.pipeline.decider import Decider
-from sandbox.pipeline.features.rows import fill_row_features
+from sandbox.pipeline.features.rows import fill_quotients, fill_row_features
 from sandbox.pipeline.schema import REASONS
 from sandbox.run.setup import Prepared
 
@@ -50,6 +50,7 @@ class Outputs:
         self._usual_share = prepared.design.decision.explore
         self._budget = prepared.design.pipeline.budget
         self._fallback = DECISIONS.index(prepared.design.decision.fallback)
+        self._has_spread = prepared.task.has_spread
         schema = self._schema
         self._columns = (schema.id, "event_time", "processing_time", *schema.columns, "sent")
 
@@ -75,21 +76,25 @@ class Outputs:
         """Score and decide events of the last stage; `now` is the wall clock [s since epoch]."""
         batch = Batch.concat([one for _, one in events])
         features = np.array(batch["features"], dtype=np.float32)
-        fill_row_features(self._plan, batch, features)
+        fill_row_features(self._plan, self._plan.cleaner.clean(batch), features)
+        fill_quotients(self._plan, features)
         share = models.state.explore if models is not None else None
         self._decider.explore = self._usual_share if share is None else share
-        decisions, score, version = self._decider.decide(
+        answer = self._decider.decide(
             batch, features, models.serving if models is not None else None,
             answered=now - batch["sent"] <= self._budget,
         )  # fmt: skip
-        other = np.full(len(batch), np.nan)
+        decisions, other = answer.decisions, np.full(len(batch), np.nan)
         if models is not None and models.challenger is not None and len(batch):
             other[:] = models.challenger(features)
         rows = batch.select(self._columns).with_columns(
-            score=score, decision=decisions.decision, explored=decisions.explored,
-            fallback=decisions.fallback, ruled=decisions.ruled, version=version,
+            score=answer.score, decision=decisions.decision, explored=decisions.explored,
+            fallback=decisions.fallback, ruled=decisions.ruled, version=answer.version,
             challenger_score=other, dead=np.zeros(len(batch), dtype=np.int8), features=features,
         )  # fmt: skip
+        if self._has_spread:
+            silent = np.zeros(len(batch))
+            rows = rows.with_columns(spread=silent if answer.spread is None else answer.spread)
         return Decided(rows, self._by_place(rows, events))
 
     def refuse(self, refused: Sequence[tuple[Place, Batch]]) -> Decided:
@@ -130,6 +135,8 @@ class Outputs:
         features = np.full((rows, len(self._plan.names)), np.nan, dtype=np.float32)
         always, never = np.ones(rows, dtype=np.bool_), np.zeros(rows, dtype=np.bool_)
         known = dead.select((self._schema.id, "event_time", "processing_time", "sent"))
+        if self._has_spread:
+            known = known.with_columns(spread=np.zeros(rows))
         return known.with_columns(
             **empty, score=np.zeros(rows), challenger_score=np.full(rows, np.nan),
             decision=np.full(rows, self._fallback, dtype=np.int8), explored=never,

@@ -72,7 +72,8 @@ class PartitionState:
             features = np.array(events["features"], dtype=np.float32)
         else:
             features = np.full((len(events), width), np.nan, dtype=np.float32)
-        self._store.update(events, None, features, self._columns)
+        # Cleaned for each stage anew: what goes on to the next one is what came.
+        self._store.update(self._plan.cleaner.clean(events), None, features, self._columns)
         return Folded(events.with_columns(features=features), dead)
 
     def arrays(self) -> Mapping[str, NDArray[Any]]:

@@ -56,6 +56,9 @@ def find_problems(
         if feature.operation in TEXT_OPERATIONS:
             found += _text_problems(index, str(feature.of), schema)
             continue
+        if feature.operation == "quotient":
+            found += _quotient_problems(index, features)
+            continue
         found += _key_problems(index, "by", str(feature.by), schema)
         if feature.of is not None:
             found += _source_problems(index, feature, schema)
@@ -114,6 +117,16 @@ def _text_problems(index: int, name: str, schema: EventSchema) -> Iterator[Probl
         what = "not a text" if name in schema.columns else "unknown column"
         expected = f"one of {', '.join(texts)}" if texts else "no column here is a text"
         yield Problem(index, "of", what, name, expected, suggest(name, texts))
+
+
+def _quotient_problems(index: int, features: Sequence[FeatureSpec]) -> Iterator[Problem]:
+    known = [n for f in features[:index] if f.operation != "quotient" for n in f.names]
+    for field, name in (("of", features[index].of), ("to", features[index].to)):
+        if name not in known:
+            yield Problem(
+                index, field, "no feature column declared above", name,
+                f"one of {', '.join(known)}", suggest(str(name), known),
+            )  # fmt: skip
 
 
 def _source_problems(index: int, feature: FeatureSpec, schema: EventSchema) -> Iterator[Problem]:

@@ -28,7 +28,7 @@ from sandbox.pipeline.features.codes import (
     TOTAL,
 )
 from sandbox.pipeline.features.plan import FeaturePlan, Output, StagePlan, Window
-from sandbox.pipeline.features.rows import fill_row_features
+from sandbox.pipeline.features.rows import fill_quotients, fill_row_features
 
 __all__ = ["compute_history"]
 
@@ -55,6 +55,7 @@ def compute_history(
         Shape (n, features): bit for bit what a new `FeatureStore` gives for the same log, as long
         as no event is later than the plan's allowed lateness (here the lateness is unbounded).
     """
+    batch = plan.cleaner.clean(batch)
     out = np.empty((len(batch), len(plan.names)), dtype=np.float32)
     fill_row_features(plan, batch, out)
     stages = [stage for stage in plan.stage_plans if stage.outputs]
@@ -63,6 +64,7 @@ def compute_history(
         jobs = [threads.submit(_fill_stage, s, plan.id, batch, labels, out) for s in stages]
         for job in jobs:
             job.result()
+    fill_quotients(plan, out)
     return out
 
 

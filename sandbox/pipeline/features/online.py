@@ -15,7 +15,7 @@ from sandbox.batch import Batch
 from sandbox.pipeline.features import codes
 from sandbox.pipeline.features.kernels import fold, reindex
 from sandbox.pipeline.features.plan import FeaturePlan, StagePlan
-from sandbox.pipeline.features.rows import fill_row_features
+from sandbox.pipeline.features.rows import fill_quotients, fill_row_features
 from sandbox.pipeline.features.state import (
     Events,
     LabelEvents,
@@ -195,12 +195,16 @@ class FeatureStore:
             Shape (n, features), C order; all of a stage's columns are NaN where its key is
             missing (-1).
         """
+        batch = self.plan.cleaner.clean(batch)
         out = self.of_rows(batch)
         self.fold(batch, labels, out)
         return out
 
     def of_rows(self, batch: Batch) -> NDArray[np.float32]:
-        """Return the matrix of `update` with what needs no state; the rest is not filled yet."""
+        """Return the matrix of `update` with what needs no state; the rest is not filled yet.
+
+        The batch is a cleaned one, here and in `fold`.
+        """
         out = np.empty((len(batch), len(self.plan.names)), dtype=np.float32)
         fill_row_features(self.plan, batch, out)
         return out
@@ -209,6 +213,7 @@ class FeatureStore:
         """Fold a batch into the state of every stage, and fill the rest of its matrix."""
         for key, stage in self._stages.items():
             stage.update(batch, labels, out, self._columns[key])
+        fill_quotients(self.plan, out)
 
     def update_stage(
         self, key: str, batch: Batch, labels: Batch | None = None
@@ -222,6 +227,7 @@ class FeatureStore:
         """
         outputs = self.plan.stage(key).outputs
         out = np.empty((len(batch), len(outputs)), dtype=np.float32)
+        batch = self.plan.cleaner.clean(batch)
         self._stages[key].update(batch, labels, out, np.arange(len(outputs)))
         return out
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.pipeline.features.check import LABEL, Problem, find_problems
+from sandbox.pipeline.features.cleaning import NOTHING_TO_CLEAN, Cleaner
 from sandbox.pipeline.features.codes import (
     COUNT,
     HEADER,
@@ -28,10 +29,11 @@ from sandbox.pipeline.features.codes import (
     SUM,
     TOTAL,
 )
+from sandbox.spec.cleaning import CleanStep
 from sandbox.spec.features import TEXT_OPERATIONS, FeatureSpec
 from sandbox.spec.scenario import EventSchema
 
-__all__ = ["FeaturePlan", "Layout", "Output", "RowFeature", "StagePlan", "Window"]
+__all__ = ["FeaturePlan", "Layout", "Output", "Quotient", "RowFeature", "StagePlan", "Window"]
 
 LABEL_DECIMALS = 6
 _OPERATIONS = {
@@ -87,6 +89,16 @@ class Output:
     """Index of the window; -1 without one."""
     source: int
     """Index of the source; -1 without one."""
+
+
+@dataclass(frozen=True)
+class Quotient:
+    """One column of the matrix over another."""
+
+    position: int
+    above: int
+    """Columns of the feature matrix."""
+    below: int
 
 
 @dataclass(frozen=True)
@@ -166,6 +178,9 @@ class FeaturePlan:
     stage_plans: tuple[StagePlan, ...]
     fingerprint: str
     """Changes with anything that changes state or results; snapshots carry it."""
+    cleaner: Cleaner = NOTHING_TO_CLEAN
+    """What is put right in events before anything is computed."""
+    quotients: tuple[Quotient, ...] = ()
 
     @staticmethod
     def check(
@@ -182,6 +197,7 @@ class FeaturePlan:
         ingest_key: str | None = None,
         *,
         allowed_lateness: float = 600.0,
+        clean: Sequence[CleanStep] = (),
     ) -> FeaturePlan:
         """Lay out features.
 
@@ -191,6 +207,8 @@ class FeaturePlan:
             Column that keys the log; its stage comes first, even without features of its own.
         allowed_lateness
             Age [s] up to which events may come out of order; state is kept that much longer.
+        clean
+            What is put right in an event first; the steps must fit the schema.
 
         Raises
         ------
@@ -213,10 +231,19 @@ class FeaturePlan:
             _stage(key, [f for f in features if f.by == key], schema, position, allowed_lateness)
             for key in dict.fromkeys(keys)
         )
-        about = [_about(f) for f in features]
+        quotients = tuple(
+            Quotient(position[f.names[0]], position[str(f.of)], position[str(f.to)])
+            for f in features
+            if f.operation == "quotient"
+        )
         decimals = {n: (c.type, c.decimals) for n, c in schema.columns.items()}
-        text = json.dumps([about, schema.id, decimals, [s.key for s in stages], allowed_lateness])
-        return cls(names, schema.id, rows, stages, hashlib.sha256(text.encode()).hexdigest())
+        about = [[_about(f) for f in features], schema.id, decimals, [s.key for s in stages]]
+        steps = [step.model_dump(mode="json") for step in clean]
+        # Plans without cleaning keep the fingerprint that their snapshots carry.
+        text = json.dumps([*about, allowed_lateness, *([steps] if steps else [])])
+        fingerprint = hashlib.sha256(text.encode()).hexdigest()
+        cleaner = Cleaner.compile(clean, schema)
+        return cls(names, schema.id, rows, stages, fingerprint, cleaner, quotients)
 
     @property
     def hashed(self) -> tuple[RowFeature, ...]:
@@ -291,9 +318,11 @@ def _row(feature: FeatureSpec, position: int, schema: EventSchema) -> RowFeature
 
 
 def _about(feature: FeatureSpec) -> dict[str, object]:
-    """Return what a fingerprint is made of: what only text has does not change that of others."""
-    only_text = set() if feature.operation == "hashed" else {"grams", "into"}
-    return feature.model_dump(mode="json", exclude=only_text)
+    """Return what a fingerprint is made of: what only some have does not change that of others."""
+    only_some = set() if feature.operation == "hashed" else {"grams", "into"}
+    if feature.operation != "quotient":
+        only_some.add("to")
+    return feature.model_dump(mode="json", exclude=only_some)
 
 
 def _is_category(feature: FeatureSpec, schema: EventSchema) -> bool:

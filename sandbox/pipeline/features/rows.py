@@ -11,14 +11,14 @@ from sandbox.batch import Batch
 from sandbox.pipeline.features.plan import FeaturePlan
 from sandbox.pipeline.features.text import decoded, hashed
 
-__all__ = ["calendar", "fill_row_features"]
+__all__ = ["calendar", "fill_quotients", "fill_row_features"]
 
 _DAY = 86400.0
 _NIGHT_ENDS = 7.0  # hours 0 to 6, as in the Fraud Detection Handbook, chapter 3
 
 
 def fill_row_features(plan: FeaturePlan, batch: Batch, out: NDArray[np.float32]) -> None:
-    """Write raw and calendar columns of `batch` into the feature matrix `out`."""
+    """Write raw and calendar columns of `batch`, once cleaned, into the feature matrix `out`."""
     for row in plan.rows:
         if row.operation == "calendar":
             out[:, row.position] = calendar(row.name, batch["event_time"])
@@ -32,6 +32,13 @@ def fill_row_features(plan: FeaturePlan, batch: Batch, out: NDArray[np.float32])
             out[:, row.position] = np.where(codes < 0, np.float32(np.nan), codes)
         else:
             out[:, row.position] = batch[row.name]
+
+
+def fill_quotients(plan: FeaturePlan, out: NDArray[np.float32]) -> None:
+    """Fill the columns that are one column over another, once those are there; NaN over 0."""
+    for quotient in plan.quotients:
+        below = np.where(out[:, quotient.below] == 0, np.float32(np.nan), out[:, quotient.below])
+        out[:, quotient.position] = out[:, quotient.above] / below
 
 
 def calendar(name: str, event_time: NDArray[np.float64]) -> NDArray[Any]:
