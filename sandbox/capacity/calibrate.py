@@ -236,9 +236,9 @@ class StepTimer:
         marks.append(time.perf_counter())
         pipeline.store.fold(cleaned, None, features)
         marks.append(time.perf_counter())
-        score = self._serving.score(features)
+        score, spread = self._serving.score(features), self._serving.spread(features)
         marks.append(time.perf_counter())
-        decided = decide(score, self._serving.thresholds)
+        decided = decide(score if spread is None else spread, self._serving.thresholds)
         version = np.zeros(len(valid), dtype=np.int16)
         ids = valid[pipeline.plan.id]
         self._codec.encode_decisions(ids, decided.decision, score, version)

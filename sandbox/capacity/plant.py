@@ -16,6 +16,7 @@ from sandbox.simulate.network_stage import Stage
 from sandbox.simulate.stack import partition_shares
 from sandbox.spec.capacity import CostLine, Profile
 from sandbox.spec.design import Design
+from sandbox.spec.model import OF_SPREAD
 
 __all__ = ["Plant", "StageLoad", "build_plant", "texts_hashed", "trees", "worker_rules"]
 
@@ -174,7 +175,11 @@ def worker_rules(
 
 
 def trees(design: Design) -> int:
-    """Return how many trees an event is walked through; a linear model counts as one."""
+    """Return how many trees an event is walked through; a linear model counts as one.
+
+    Those that say how far off an estimate may be are counted where intervals are calibrated.
+    """
     champion = design.model.champion.xgboost
     bags = BAGS if design.model.imbalance == "balanced_bagging" else 1
-    return champion.trees * bags if champion else 1
+    of_spread = OF_SPREAD.trees if design.model.calibration == "conformal" else 0
+    return champion.trees * bags + of_spread if champion else 1

@@ -156,8 +156,8 @@ def _side_by_side(duty: Duty) -> PanelTable:
                 (text, words(metric), number(task.cases_in(label)),
                  *(shown(one[metric]) for one in both))
             )  # fmt: skip
-    names = (f"v{life.champion}", f"v{life.challenger}")
+    numbers = (f"v{life.champion}", f"v{life.challenger}")
     return PanelTable(
         "Champion and challenger on the labels known now",
-        ("events of", "metric", f"{task.cases} known", *names), tuple(rows),
+        ("events of", "metric", f"{task.cases} known", *numbers), tuple(rows),
     )  # fmt: skip

@@ -90,11 +90,15 @@ class LiveMetrics:
         self.replayed = self._counter("replayed_events", "Events folded again for the state.")
         self.lost = self._counter("lost_messages", "Messages that retention took before us.")
         self.score = ArrayHistogram(
-            "sandbox_score_ratio", "Scores of the champion.", SCORE, self.registry
+            "sandbox_score_ratio",
+            "Scores of the champion; of a regression, its spreads.",
+            SCORE,
+            self.registry,
         )
         self.serving_version = self._gauge("serving_version", "Version in use by a worker.", "part")
         self.shadow_gap = self._gauge(
-            "shadow_gap_ratio", "Mean distance between challenger's and champion's scores."
+            "shadow_gap_ratio",
+            "Mean distance between challenger's and champion's scores; of a regression, as a share.",
         )
 
     def _monitors(self) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sandbox.model.estimators import fit_booster, load_trees
 from sandbox.model.imbalance import fill_missing, medians
-from sandbox.spec.model import Champion, Ridge, XGBoost
+from sandbox.spec.model import OF_SPREAD, Champion, Ridge
 
 __all__ = ["REGRESSIONS", "LogRegression", "Straight", "fit_regression", "load_regression"]
 
@@ -25,8 +25,6 @@ Floats = NDArray[np.float64]
 REGRESSIONS: Mapping[str, str] = {"log_xgboost": "trees.ubj", "log_ridge": "straight.json"}
 """Families that `load_regression` knows, and the file of each part."""
 _FOLDS = 3
-_OF_SPREAD = XGBoost(trees=40, depth=3, learning_rate=0.1, min_child_weight=20.0)
-"""Absolute errors are noise for the most part: few, small trees."""
 _SMALLEST = 1e-3
 """Log errors below a tenth of a percent count as that: the logarithm of 0 says nothing."""
 _MEAN_LOG = -(np.euler_gamma + np.log(2.0)) / 2.0
@@ -130,7 +128,7 @@ def fit_regression(
         part = _fit(champion, features[~mine], target[~mine], rng)
         error[mine] = np.abs(target[mine] - part.predict(features[mine]))
     log_error = np.log(np.maximum(error, _SMALLEST))
-    spread = Champion(xgboost=_OF_SPREAD) if champion.xgboost is not None else champion
+    spread = Champion(xgboost=OF_SPREAD) if champion.xgboost is not None else champion
     return LogRegression(
         family="log_xgboost" if champion.xgboost is not None else "log_ridge",
         center=center,

@@ -308,15 +308,28 @@ def scores_by_week(record: RunRecord) -> Chart | None:
     rows = slice(int(used[0]), int(used[-1]) + 1)
     density, edges = density[rows], edges[rows.start : rows.stop + 1]
     weeks = [re.sub(r"^week\s*", "", name) for name, _ in found]
-    ticks = np.array([1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99])
-    ticks = ticks[(ticks >= edges[0]) & (ticks <= edges[-1])]
+    place, ticks = _places(edges)
     layout = {"xaxis": axis("week", type="category", showgrid=False, nticks=14),
-              "yaxis": axis("score", showgrid=False, tickvals=np.log10(ticks / (1 - ticks)),
-                            ticktext=[number(t) for t in ticks]),
+              "yaxis": axis("score", showgrid=False, tickvals=list(ticks),
+                            ticktext=[number(t) for t in ticks.values()]),
               "hovermode": "closest"}  # fmt: skip
-    heat = _score_heat(weeks, _odds(edges), density)
-    caption = _shift_caption(weeks, density)
+    heat = _score_heat(weeks, place, density)
+    spaced = "by their odds" if edges[-1] <= 1 else "on a logarithmic scale"
+    caption = f"One column a week, scores spaced {spaced}. {_shift_caption(weeks, density)}"
     return Chart("scores", "Scores by week", caption, [heat], layout, height=340)
+
+
+def _places(edges: NDArray[np.float64]) -> tuple[NDArray[np.float64], dict[float, float]]:
+    """Return where edges stand on the axis, and the marks on it by their place."""
+    if edges[-1] <= 1:
+        marks = np.array([1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99])
+        marks = marks[(marks >= edges[0]) & (marks <= edges[-1])]
+        return _odds(edges), dict(zip(np.log10(marks / (1 - marks)).tolist(), marks, strict=True))
+    known = np.log10(edges[edges > 0])
+    place = np.concatenate((known[:1] - 0.2, known)) if edges[0] <= 0 else known
+    marks = np.array([step * 10.0**power for power in range(9) for step in (1, 2, 5)])
+    marks = marks[(marks >= edges[edges > 0][0]) & (marks <= edges[-1])]
+    return place, dict(zip(np.log10(marks).tolist(), marks, strict=True))
 
 
 def _odds(edges: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -345,13 +358,12 @@ def _score_heat(
 
 
 def _shift_caption(weeks: list[str], density: NDArray[np.float64]) -> str:
-    text = "One column a week, scores spaced by their odds. "
     if len(weeks) < 2:
-        return text + "With one week there is nothing to compare yet."
+        return "With one week there is nothing to compare yet."
     moved = np.abs(np.diff(density, axis=1)).sum(axis=0) / 2
     most = int(np.argmax(moved))
     return (
-        f"{text}Between neighbours the largest shift is from week {weeks[most]} to "
+        f"Between neighbours the largest shift is from week {weeks[most]} to "
         f"{weeks[most + 1]}: {number(100 * float(moved[most]))} % of events changed bins, "
         f"{number(100 * float(np.median(moved)))} % in a typical week."
     )

@@ -30,6 +30,7 @@ _NAMES: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     "decisions": ("decisions_total", "decision", {}),
     "reviews": ("reviews_total", "fate", {}),
     "positive_rate": ("positive_ratio", "view", {}),
+    "wrong_estimates": ("positive_ratio", "view", {}),
     "negatives_blocked": ("negatives_blocked_ratio", "", {}),
     "loss": ("loss_usd_total", "kind", {}),
 }

@@ -14,6 +14,7 @@ from rich.text import Text
 from sandbox.record import ObjectiveResult, RunRecord
 from sandbox.report.facts import incident_facts, result_word, verdict_sentence
 from sandbox.report.numbers import DASH, day, money, words
+from sandbox.task import get_task
 
 __all__ = ["print_comparison", "print_files", "print_incidents", "print_verdict"]
 
@@ -56,7 +57,7 @@ def _totals(record: RunRecord) -> list[str]:
                  if k not in ("total", "no_model")]  # fmt: skip
         line = f"Lost {money(total)}" + (f" ({', '.join(kinds)})" if kinds else "")
         if without:
-            line += f"; letting everything through would have cost {money(without)}"
+            line += f"; {get_task(record.task).without_model} would have cost {money(without)}"
         lines.append(line)
     live = [v for v in record.versions if v.promoted_day]
     for version in live:

@@ -264,7 +264,7 @@ class Service:
         self._today["reviews", "worked"] = float(self.worked_today)
         self._today["reviews", "overflow"] = float(overflow)
         positive = 1.0 - float(negative.mean()) if len(negative) else 0.0
-        self._today["positive_rate", "oracle"] = positive
+        self._today[self._prepared.task.bad_rate, "oracle"] = positive
         self._today["negatives_blocked", ""] = refused / max(int(negative.sum()), 1)
         self._accepted_today = int((self.log.column("dead")[rows] == 0).sum())
 

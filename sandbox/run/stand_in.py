@@ -10,6 +10,7 @@ from sandbox.capacity.calibrate import Supply, between, calibrate, ready
 from sandbox.capacity.plant import trees
 from sandbox.capacity.twin import TwinRecord, drive_rounds, hold
 from sandbox.model.fitting import fit
+from sandbox.model.regression import fit_regression
 from sandbox.pipeline.codec import EventCodec
 from sandbox.pipeline.decide import Thresholds
 from sandbox.pipeline.handler import Handler
@@ -33,12 +34,17 @@ def stand_in_handler(prepared: Prepared) -> Handler:
     model = prepared.design.model
     features = rng.standard_normal((ROWS, len(prepared.plan.names))).astype(np.float32)
     label = (rng.uniform(size=ROWS) < 0.5).astype(np.float64)
-    fitted = fit(model.champion, model.imbalance, model.ratio, features, label, rng)
+    if prepared.task.has_spread:
+        estimates = fit_regression(model.champion, features, 1.0 + label, rng)
+        serving = Serving(estimates.predict, THRESHOLDS, 1, spread=estimates.spread)
+    else:
+        fitted = fit(model.champion, model.imbalance, model.ratio, features, label, rng)
+        serving = Serving(fitted.estimator.predict, THRESHOLDS, 1)
     schema = prepared.scenario.event
     return Handler(
         EventCodec(schema),
         Pipeline(schema, prepared.design, prepared.seed),
-        Serving(fitted.estimator.predict, THRESHOLDS, 1),
+        serving,
     )
 
 

@@ -9,7 +9,16 @@ from pydantic import Field, field_validator, model_validator
 from sandbox.spec.base import Spec
 from sandbox.spec.units import Duration
 
-__all__ = ["Champion", "Imbalance", "Logistic", "ModelSpec", "Ridge", "Training", "XGBoost"]
+__all__ = [
+    "OF_SPREAD",
+    "Champion",
+    "Imbalance",
+    "Logistic",
+    "ModelSpec",
+    "Ridge",
+    "Training",
+    "XGBoost",
+]
 
 DAY = 86400.0
 _FAMILIES = ("xgboost", "logistic_regression", "ridge")
@@ -38,6 +47,11 @@ class XGBoost(Spec):
     regression starts from the mean in any case."""
     tree_method: Literal["hist", "exact", "approx"] = "hist"
     """How splits are searched."""
+
+
+OF_SPREAD = XGBoost(trees=40, depth=3, learning_rate=0.1, min_child_weight=20.0)
+"""The trees that learn how far off a regression is. Absolute errors are noise for the most part: few,
+small trees."""
 
 
 class Logistic(Spec):

@@ -50,6 +50,10 @@ class Task(ABC):
     """What evidence is counted in, for sentences: ``positives``."""
     good: str
     """What events are called that are not bad, see `is_bad`: ``negatives``."""
+    bad_rate: str
+    """Name of the daily series of the share of bad events."""
+    without_model: str
+    """What there would be without any model, for sentences: ``letting everything through``."""
     has_spread: bool = False
     """Whether a model says with each score how far off it may be; decisions then go by that."""
 

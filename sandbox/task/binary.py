@@ -40,6 +40,8 @@ class BinaryTask(Task):
     strategies = ("none", "weight", "under_sample", "smote", "balanced_bagging")
     cases = "positives"
     good = "negatives"
+    bad_rate = "positive_rate"
+    without_model = "letting everything through"
 
     def measure(
         self,

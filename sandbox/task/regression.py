@@ -106,6 +106,8 @@ class RegressionTask(Task):
     strategies = ("none",)
     cases = "known labels"
     good = "right estimates"
+    bad_rate = "wrong_estimates"
+    without_model = "no estimates at all"
     has_spread = True
 
     def measure(

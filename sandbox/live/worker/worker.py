@@ -202,11 +202,14 @@ class Worker:
             metrics.decision_time.observe(now - rows["sent"][~past])
             for reason, picked in _why_fallback(rows, past).items():
                 metrics.fallbacks.labels(reason).inc(int(picked.sum()))
-            metrics.score.observe(rows["score"][~rows["fallback"]])
+            said = rows["spread" if "spread" in rows else "score"]
+            metrics.score.observe(said[~rows["fallback"]])
             pairs = np.stack([rows["decision"], rows["version"]]).astype(np.int64)
             for (code, version), count in zip(*_counted(pairs), strict=True):
                 metrics.decisions.labels(DECISIONS[code], f"{version}").inc(int(count))
             gap = np.abs(rows["challenger_score"] - rows["score"])
+            if "spread" in rows:  # estimates differ in proportion
+                gap = gap / np.where(rows["score"] > 0, rows["score"], np.nan)
             if np.isfinite(gap).any():
                 metrics.shadow_gap.set(float(np.nanmean(gap)))
         for work in works:
