@@ -98,7 +98,7 @@ class LiveMetrics:
         self.serving_version = self._gauge("serving_version", "Version in use by a worker.", "part")
         self.shadow_gap = self._gauge(
             "shadow_gap_ratio",
-            "Mean distance between challenger's and champion's scores; of a regression, as a share.",
+            "Mean distance between challenger's and champion's scores; of a regression a share.",
         )
 
     def _monitors(self) -> None:

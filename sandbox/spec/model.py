@@ -50,8 +50,8 @@ class XGBoost(Spec):
 
 
 OF_SPREAD = XGBoost(trees=40, depth=3, learning_rate=0.1, min_child_weight=20.0)
-"""The trees that learn how far off a regression is. Absolute errors are noise for the most part: few,
-small trees."""
+"""The trees that learn how far off a regression is. Absolute errors are noise for the most part:
+few, small trees."""
 
 
 class Logistic(Spec):
