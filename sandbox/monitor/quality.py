@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.batch import Batch
-from sandbox.task.ranking import falling_order
+from sandbox.task.order import falling_order
 
 __all__ = ["VIEWS", "QualityMonitor", "QualityPoint", "QualityTask", "known_labels"]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sandbox.task import metrics as m
 from sandbox.task.base import Task
-from sandbox.task.ranking import falling_order, is_falling
+from sandbox.task.order import falling_order, is_falling
 
 __all__ = ["BinaryTask"]
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.task.ranking import falling_order, is_falling
+from sandbox.task.order import falling_order, is_falling
 
 __all__ = [
     "at_capacity",

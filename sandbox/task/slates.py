@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.task.ranking import falling_order
+from sandbox.task.order import falling_order
 
 __all__ = [
     "coverage",

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.task import get_task
-from sandbox.task.ranking import falling_order, is_falling
+from sandbox.task.order import falling_order, is_falling
 
 Scores = st.lists(
     st.floats(allow_nan=False) | st.sampled_from([0.0, -0.0, 0.1, 0.1 + 1e-12, 1e300, -1e300])
