@@ -148,7 +148,7 @@ def _side_by_side(duty: Duty) -> PanelTable:
         both = [
             task.measure([task.primary, task.gate_metric], label, life.model(n).predict(features),
                          day=day, capacity=duty.watch.capacity,
-                         spread=life.model(n).spread(features))
+                         spread=life.model(n).spread(features), group=log.groups(kept["row"]))
             for n in (life.champion, life.challenger)
         ]  # fmt: skip
         for metric in (task.primary, task.gate_metric):

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.model.calibration import Method, fit_calibrator, fit_conformal
-from sandbox.model.threshold import decision_cost
 from sandbox.task import Task
+from sandbox.task.ranking import PLACES
+from sandbox.task.slates import top_of_groups
 
 __all__ = ["Evidence", "ScoredRows", "cross_fitted", "cross_fitted_spread"]
 
@@ -50,22 +51,32 @@ class Evidence:
     champion: ScoredRows | None = None
     slices: Mapping[str, Array] = field(default_factory=dict)
     """Category codes by column; -1 is missing."""
+    group: Array | None = None
+    """Request of each row, of a ranking."""
 
     def offline(self, task: Task, model: ScoredRows, capacity: float) -> dict[str, float]:
         """Return every metric of the task for one model, and ``cost`` [USD] at its cut-off."""
         level = task.calibration_metrics
         order = [name for name in task.metrics if name not in level]
         values = task.measure(
-            order, self.label, model.score, day=self.day, capacity=capacity, spread=model.spread
-        )
-        values |= task.measure(level, self.label, model.fresh, day=self.day, capacity=capacity)
+            order, self.label, model.score, day=self.day, capacity=capacity,
+            spread=model.spread, group=self.group,
+        )  # fmt: skip
+        if level:
+            values |= task.measure(level, self.label, model.fresh, day=self.day, capacity=capacity)
         return values | {"cost": self.cost(task, model)}
 
     def cost(self, task: Task, model: ScoredRows) -> float:
-        """Return what blocking alone, at the model's cut-off, would have lost [USD]."""
-        bad = task.is_bad(self.label, model.score)
-        costs = (self.cost_false_decline, self.cost_missed)
-        return decision_cost(bad, model.risk, model.block_above, *costs)
+        """Return what blocking alone would have lost [USD]."""
+        bad, blocked = task.is_bad(self.label, model.score), self.blocked(model)
+        declined = self.cost_false_decline[blocked & ~bad].sum()
+        return float(declined + self.cost_missed[~blocked & bad].sum())
+
+    def blocked(self, model: ScoredRows) -> NDArray[np.bool_]:
+        """Return which rows a model would block: beyond its cut-off, or after the first ten."""
+        if self.group is not None:
+            return ~top_of_groups(model.score, self.group, PLACES)
+        return model.risk > model.block_above
 
 
 def cross_fitted(

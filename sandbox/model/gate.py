@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -170,7 +170,8 @@ def compare(
 ) -> Comparison:
     """Measure challenger and champion on the same rows, with a paired bootstrap of rows.
 
-    Each of 100 replicates draws as many rows with replacement and measures both models on them;
+    Each of 100 replicates draws as many rows (of a ranking: requests) with replacement and
+    measures both models on them;
     the interval runs from the 5th to the 95th percentile of the difference (Efron and Tibshirani,
     1993). `rows` is a mask of shape (n,); None takes all. NaN where a model cannot be measured.
     """
@@ -184,31 +185,44 @@ def compare(
     # Sorted once, each replicate's sort finds its work done.
     orders = [np.argsort(-score, kind="stable") for score in scores]
     spreads = [None if model.spread is None else model.spread[kept] for model in models]
+    group = None if evidence.group is None else evidence.group[kept]
+    groups = [None if group is None else group[o] for o in orders]
     ranked = [
         (label[o], s[o], day[o], o, None if width is None else width[o])
         for s, o, width in zip(scores, orders, spreads, strict=True)
     ]
+    draw = _draws(len(kept), group, rng)
 
     def both(weight: Array | None) -> list[float]:
         return [
             task.measure(
                 [metric], y, s, day=d, capacity=capacity,
-                weight=None if weight is None else weight[o], spread=width,
+                weight=None if weight is None else weight[o], spread=width, group=g,
             )[metric]
-            for y, s, d, o, width in ranked
+            for (y, s, d, o, width), g in zip(ranked, groups, strict=True)
         ]  # fmt: skip
 
     challenger, champion = both(None)
     differences = []
     for _ in range(REPLICATES if len(kept) else 0):
-        drawn = np.bincount(rng.integers(0, len(kept), len(kept)), minlength=len(kept))
-        one, other = both(drawn.astype(np.float64))
+        one, other = both(draw())
         differences.append(one - other)
     known = [d for d in differences if np.isfinite(d)]
     low, high = np.percentile(known, [5, 95]) if known else (np.nan, np.nan)
     cases = f"{task.cases_in(label):,.0f} {task.cases}"
     better = task.higher_is_better(metric)
     return Comparison(challenger, champion, float(low), float(high), cases, better)
+
+
+def _draws(
+    rows: int, group: Array | None, rng: np.random.Generator
+) -> Callable[[], NDArray[np.float64]]:
+    """Return a function that draws how often each row counts; the rows of a group go together."""
+    if group is None:
+        return lambda: np.bincount(rng.integers(0, rows, rows), minlength=rows).astype(np.float64)
+    names, code = np.unique(group, return_inverse=True)
+    many = len(names)
+    return lambda: np.bincount(rng.integers(0, many, many), minlength=many)[code].astype(float)
 
 
 def _metric(case: _Case) -> _Check:
@@ -305,7 +319,7 @@ def _blocked(case: _Case, cost: Mapping[str, float]) -> _Check:
 
 def _good_blocked(task: Task, evidence: Evidence, model: ScoredRows) -> float:
     good = ~task.is_bad(evidence.label, model.score)
-    return float(np.mean(model.risk[good] > model.block_above)) if good.any() else 0.0
+    return float(np.mean(evidence.blocked(model)[good])) if good.any() else 0.0
 
 
 def _too_few(gate: Gate, task: Task, evidence: Evidence) -> GateVerdict:

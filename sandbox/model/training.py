@@ -15,13 +15,15 @@ from sandbox.errors import SandboxError, UsageError
 from sandbox.model.calibration import Calibrator, Identity, fit_calibrator, fit_conformal
 from sandbox.model.evidence import Evidence, ScoredRows, cross_fitted, cross_fitted_spread
 from sandbox.model.fitting import Fitted, fit
+from sandbox.model.ranker import fit_by_popularity, fit_ranker
 from sandbox.model.regression import LogRegression, fit_regression
 from sandbox.model.splits import TrainingWindow
 from sandbox.model.threshold import block_threshold, review_threshold
 from sandbox.model.version import ModelVersion, Scorer
-from sandbox.spec.design import Champion, Decision, Logistic, ModelSpec, Ridge
+from sandbox.spec.design import Champion, Decision, Logistic, ModelSpec, Ridge, XGBoost
 from sandbox.task import Task
 from sandbox.task.regression import COVERAGE
+from sandbox.task.slates import SlateColumns
 
 __all__ = ["CannotTrain", "Trained", "TrainingData", "daily_capacity", "refit", "train"]
 
@@ -117,6 +119,7 @@ def train(
     number: int = 1,
     trigger: str = "initial",
     champion: ModelVersion | None = None,
+    slate: SlateColumns | None = None,
 ) -> Trained:
     """Train a candidate on the training slice and measure it on the validation slice.
 
@@ -131,6 +134,8 @@ def train(
     champion
         The model of the time. Candidate, champion and baseline are then measured on the validation
         rows that the champion has not seen itself; all of them without a champion.
+    slate
+        Columns of the features that name request, user and item; of a ranking only.
 
     Raises
     ------
@@ -143,7 +148,7 @@ def train(
     past, later = _slices(data, window, model, task)
     rng = _rng(seed, number)
     seen = _blinded(past.features, names, model)
-    fitted, baseline = _fit_both(model, task, seen, past.label, rng)
+    fitted, baseline = _fit_both(model, task, seen, past.label, rng, slate)
     scorer, candidate = _calibrated(model, fitted, later)
     span = (window.validation_to - window.train_to) / DAY
     review_above, block_above, reason = _cut_offs(decision, task, later, scorer, span)
@@ -162,13 +167,14 @@ def train(
         rows=len(past.label),
         positives=int(task.cases_in(past.label)),
     )
-    evidence = _evidence(later, candidate, baseline, champion)
+    evidence = _evidence(later, candidate, baseline, champion, slate)
     return _with_offline(version, evidence, task, daily_capacity(decision))
 
 
 def refit(
-    trained: Trained, data: TrainingData, model: ModelSpec, task: Task, *, seed: int
-) -> ModelVersion:
+    trained: Trained, data: TrainingData, model: ModelSpec, task: Task, *, seed: int,
+    slate: SlateColumns | None = None,
+) -> ModelVersion:  # fmt: skip
     """Fit an accepted candidate again on training and validation slices together.
 
     The newest mature week is the most like what comes next; it has done its service as a judge.
@@ -183,7 +189,7 @@ def refit(
     rows = data.rows(mask)
     rng = _rng(seed, version.number)
     seen = _blinded(rows.features, version.names, model)
-    fitted = _fit_one(model.champion, model, task, seen, rows.label, rng)
+    fitted = _fit_one(model.champion, model, task, seen, rows.label, rng, slate)
     calibrator = version.scorer.calibrator
     if model.calibration == "closed_form":
         calibrator = fit_calibrator("closed_form", rows.label, rows.label, fitted.odds_factor)
@@ -217,6 +223,10 @@ def check_model(model: ModelSpec, task: Task) -> None:
                 got=got,
                 expected=f"one of {', '.join(known)}" if len(known) > 1 else known[0],
             )
+    if model.retrieval is not None and not task.has_groups:
+        raise UsageError(
+            f"means nothing to task {task.name}", where="model.retrieval", expected="no such key"
+        )
     factor = None if model.imbalance == "smote" else 1.0
     if model.calibration == "closed_form":
         fit_calibrator("closed_form", np.empty(0), np.empty(0), factor)
@@ -256,13 +266,12 @@ def _fit_both(
     features: NDArray[np.float32],
     label: NDArray[np.float64],
     rng: np.random.Generator,
+    slate: SlateColumns | None,
 ) -> tuple[Fitted, Scorer]:
     own, other = rng.spawn(2)
-    plain = model.model_copy(update={"imbalance": "none"})
-    base = _BASELINES[task.baseline]
     with ThreadPoolExecutor(1) as aside:  # the two fits know nothing of each other
-        baseline = aside.submit(_fit_one, base, plain, task, features, label, other)
-        fitted = _fit_one(model.champion, model, task, features, label, own)
+        baseline = aside.submit(_fit_baseline, model, task, features, label, other, slate)
+        fitted = _fit_one(model.champion, model, task, features, label, own, slate)
         return fitted, Scorer(baseline.result().estimator, Identity())
 
 
@@ -273,10 +282,28 @@ def _fit_one(
     features: NDArray[np.float32],
     label: NDArray[np.float64],
     rng: np.random.Generator,
+    slate: SlateColumns | None,
 ) -> Fitted:
+    if slate is not None:
+        spec = champion.xgboost or XGBoost()
+        return Fitted(fit_ranker(spec, model.retrieval, features, label, slate, rng), None)
     if task.has_spread:
         return Fitted(fit_regression(champion, features, label, rng), None)
     return fit(champion, model.imbalance, model.ratio, features, label, rng)
+
+
+def _fit_baseline(
+    model: ModelSpec,
+    task: Task,
+    features: NDArray[np.float32],
+    label: NDArray[np.float64],
+    rng: np.random.Generator,
+    slate: SlateColumns | None,
+) -> Fitted:
+    if slate is not None:
+        return Fitted(fit_by_popularity(features, label, slate), None)
+    plain = model.model_copy(update={"imbalance": "none"})
+    return _fit_one(_BASELINES[task.baseline], plain, task, features, label, rng, None)
 
 
 def _calibrated(model: ModelSpec, fitted: Fitted, later: TrainingData) -> tuple[Scorer, ScoredRows]:
@@ -337,8 +364,9 @@ def _cut_offs(
 
 
 def _evidence(
-    later: TrainingData, candidate: ScoredRows, baseline: Scorer, champion: ModelVersion | None
-) -> Evidence:
+    later: TrainingData, candidate: ScoredRows, baseline: Scorer, champion: ModelVersion | None,
+    slate: SlateColumns | None,
+) -> Evidence:  # fmt: skip
     # On rows it was fitted or calibrated on, a champion would look better than it is.
     seen_to = -np.inf if champion is None else champion.window.validation_to
     kept = np.flatnonzero(later.event_time >= seen_to)
@@ -360,6 +388,7 @@ def _evidence(
         baseline=ScoredRows(base, base, candidate.block_above, baseline.spread(seen)),
         champion=held,
         slices={name: codes[kept] for name, codes in later.slices.items()},
+        group=None if slate is None else seen[:, slate.request].astype(np.int64),
     )
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sandbox.errors import OutputError, UsageError
 from sandbox.model.calibration import Calibrator, Conformal, calibrator_from_dict
 from sandbox.model.estimators import Estimator, load_estimator
+from sandbox.model.ranker import RANKERS, load_ranker
 from sandbox.model.regression import REGRESSIONS, LogRegression, load_regression
 from sandbox.model.splits import TrainingWindow
 
@@ -208,8 +209,11 @@ def _scorer(part: str, card: Mapping[str, Any], files: Mapping[str, bytes]) -> S
         if path.startswith(f"{part}/")
     }
     family = card[part]["family"]
-    load = load_regression if family in REGRESSIONS else load_estimator
-    estimator = load(family, own)
+    estimator: Estimator
+    if family in RANKERS:
+        estimator = load_ranker(family, own)
+    else:
+        estimator = (load_regression if family in REGRESSIONS else load_estimator)(family, own)
     return Scorer(estimator, calibrator_from_dict(card[part]["calibrator"]))
 
 

@@ -32,6 +32,7 @@ class QualityTask(Protocol):
         day: NDArray[np.int64],
         capacity: float,
         spread: Floats | None = None,
+        group: NDArray[np.int64] | None = None,
     ) -> dict[str, float]:
         """Return metrics from labels."""
         ...
@@ -44,6 +45,7 @@ class QualityTask(Protocol):
         day: NDArray[np.int64],
         capacity: float,
         spread: Floats | None = None,
+        group: NDArray[np.int64] | None = None,
     ) -> dict[str, float]:
         """Return metrics from what the model says alone."""
         ...
@@ -129,6 +131,8 @@ class QualityMonitor:
         Value that a missing mature label stands for; None leaves unlabelled rows out.
     start_time
         Day 0 [s since epoch]; no window begins earlier.
+    group
+        Column of the log that names the request of a candidate; of a ranking only.
 
     Raises
     ------
@@ -146,12 +150,14 @@ class QualityMonitor:
         capacity_per_day: float,
         absence: float | None,
         start_time: float = 0.0,
+        group: str | None = None,
     ) -> None:
         if window <= 0 or maturity < 0:
             raise ValueError(f"expected window > 0, maturity >= 0; got {window}, {maturity}")
         self._task, self._metrics = task, tuple(metrics)
         self._window, self._maturity = window, maturity
         self._capacity, self._absence, self._start = capacity_per_day, absence, start_time
+        self._group = group
 
     @property
     def reach(self) -> float:
@@ -184,7 +190,8 @@ class QualityMonitor:
             if end <= begin:
                 continue
             if end not in ranked:
-                ranked[end] = _ranked(_between(log, begin, end, now))
+                more = () if self._group is None else (self._group,)
+                ranked[end] = _ranked(_between(log, begin, end, now, more))
             points.extend(self._view(view, now, begin, end, ranked[end]))
         return points
 
@@ -227,12 +234,13 @@ class QualityMonitor:
         score, spread = rows["score"], None
         if "spread" in rows:
             spread = rows["spread"]
+        group = rows[self._group] if self._group is not None else None
         if view == "estimated":
             return self._task.estimate(
-                self._metrics, score, day=day, capacity=capacity, spread=spread
+                self._metrics, score, day=day, capacity=capacity, spread=spread, group=group
             )
         return self._task.measure(
-            self._metrics, label, score, day=day, capacity=capacity, spread=spread
+            self._metrics, label, score, day=day, capacity=capacity, spread=spread, group=group
         )
 
 
@@ -251,7 +259,7 @@ def known_labels(rows: Batch, now: float, absence: float | None) -> Floats:
 _COLUMNS = ("event_time", "score", "label", "label_time", "hidden")
 
 
-def _between(log: Batch, begin: float, end: float, now: float) -> Batch:
+def _between(log: Batch, begin: float, end: float, now: float, more: tuple[str, ...] = ()) -> Batch:
     """Return scored rows with event_time in (begin, end] that had arrived by `now`.
 
     The log is in order of arrival, and nothing arrives before it happens: rows from `begin` on
@@ -259,7 +267,7 @@ def _between(log: Batch, begin: float, end: float, now: float) -> Batch:
     """
     arrival = log["processing_time"]
     first, last = arrival.searchsorted([begin, now], side="right")
-    wanted = (*_COLUMNS, "spread") if "spread" in log else _COLUMNS
+    wanted = (*_COLUMNS, *(["spread"] if "spread" in log else []), *more)
     rows = log.select(wanted).slice(int(first), int(last))
     time = rows["event_time"]
     return rows.take((time > begin) & (time <= end) & ~np.isnan(rows["score"]))

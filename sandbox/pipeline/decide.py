@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.batch import Batch
+from sandbox.task.slates import top_of_groups
 
 __all__ = [
     "ALLOW",
@@ -20,6 +21,7 @@ __all__ = [
     "ReviewQueue",
     "Thresholds",
     "decide",
+    "decide_slates",
     "uniforms",
 ]
 
@@ -97,6 +99,46 @@ def decide(
     decision[silent] = fallback
     ruled = np.zeros(len(score), dtype=np.bool_)
     return Decisions(decision, explored & ~silent, silent, ruled)
+
+
+def decide_slates(
+    score: NDArray[np.float64],
+    request: NDArray[Any],
+    show: int,
+    *,
+    explore: float = 0.0,
+    uniform: NDArray[np.float64] | None = None,
+) -> Decisions:
+    """Show the first candidates of each request and hide the rest.
+
+    Parameters
+    ----------
+    score
+        Shape (n,). Candidates without one (NaN) come after the others, in the order in which they
+        came: of a request that no model answers the first are shown.
+    request
+        Shape (n,), the request of each candidate; all candidates of one are here.
+    show
+        Places.
+    explore
+        Share of would-be hidden candidates that are shown all the same.
+    uniform
+        A number in [0, 1) for each event, see `uniforms`; needed where `explore` > 0.
+
+    Examples
+    --------
+    >>> decide_slates(np.array([0.1, 0.9, 0.5]), np.array([4, 4, 4]), 2).decision
+    array([2, 0, 0], dtype=int8)
+    """
+    hidden = ~top_of_groups(score, request, show)
+    decision = np.where(hidden, BLOCK, ALLOW).astype(np.int8)
+    explored = np.zeros(len(score), dtype=np.bool_)
+    if explore > 0:
+        if uniform is None:
+            raise ValueError("explore needs uniform numbers")
+        explored = hidden & (uniform < explore)
+        decision[explored] = ALLOW
+    return Decisions(decision, explored, np.isnan(score), np.zeros(len(score), dtype=np.bool_))
 
 
 def uniforms(ids: NDArray[np.int64], seed: int) -> NDArray[np.float64]:

@@ -10,13 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.batch import Batch
-from sandbox.pipeline.decide import DECISIONS, Decisions, Thresholds, decide, uniforms
+from sandbox.pipeline.decide import (
+    DECISIONS,
+    Decisions,
+    Thresholds,
+    decide,
+    decide_slates,
+    uniforms,
+)
 from sandbox.pipeline.features.plan import FeaturePlan
 from sandbox.spec.design import Design
 
 __all__ = ["Answer", "Decider", "Rule", "Scorer", "Serving", "Spreader"]
 
 _CANARY = 1 << 20
+_CONTROL = 1 << 21
 """Apart from other uses of `uniforms`."""
 Scorer = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 """From a feature matrix (n, features) to scores, shape (n,)."""
@@ -37,6 +45,8 @@ class Answer(NamedTuple):
     spread: NDArray[np.float64] | None
     version: NDArray[np.int16]
     """Of the model that decided; 0 without one."""
+    control: NDArray[np.bool_] | None = None
+    """Ranked by the baseline, to see what the model is worth; of a ranking only."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,8 @@ class Serving:
     """In order; a later one overrules an earlier one."""
     spread: Spreader = _says_nothing
     """Where it says something, thresholds are held against it and not against the score."""
+    baseline: Scorer | None = None
+    """The model of the control group of a ranking."""
 
 
 class Decider:
@@ -81,6 +93,7 @@ class Decider:
     def __init__(self, plan: FeaturePlan, design: Design, seed: int = 0) -> None:
         self._plan, self._seed = plan, seed
         self._fallback = DECISIONS.index(design.decision.fallback)
+        self._show, self._control = design.decision.show, design.decision.control
         self.explore = design.decision.explore
         """Share of would-be blocked events that are let through."""
 
@@ -104,6 +117,8 @@ class Decider:
         answered
             Where the model answered in time; everywhere if absent.
         """
+        if self._show is not None:
+            return self._rank(valid, features, serving, answered, self._show)
         score, version = np.full(len(valid), np.nan), np.zeros(len(valid), dtype=np.int16)
         spread = None
         if serving is not None and len(valid):
@@ -126,6 +141,39 @@ class Decider:
                 spread[mine] = width[mine]
         self._rule(decisions, serving.rules, valid, features)
         return Answer(decisions, score, spread, version)
+
+    def _rank(
+        self,
+        valid: Batch,
+        features: NDArray[np.float32],
+        serving: Serving | None,
+        answered: NDArray[np.bool_] | None,
+        show: int,
+    ) -> Answer:
+        """Order the candidates of each request; see `decide`.
+
+        A request is one model's: that of the champion, of a canary, or of the control group.
+        """
+        rows = len(valid)
+        score, version = np.full(rows, np.nan), np.zeros(rows, dtype=np.int16)
+        control = np.zeros(rows, dtype=np.bool_)
+        assert self._plan.slate is not None
+        request = features[:, self._plan.slate.request].astype(np.int64)
+        if serving is not None and rows:
+            score[:], version[:] = serving.score(features), serving.version
+            other = serving.canary
+            if other is not None:
+                mine = uniforms(request, self._seed + _CANARY) < serving.canary_share
+                score[mine], version[mine] = other.score(features)[mine], other.version
+            if serving.baseline is not None and self._control:
+                control = uniforms(request, self._seed + _CONTROL) < self._control
+                score[control] = serving.baseline(features)[control]
+        if answered is not None:
+            score = np.where(answered, score, np.nan)
+        luck = uniforms(valid[self._plan.id], self._seed) if self.explore else None
+        decisions = decide_slates(score, request, show, explore=self.explore, uniform=luck)
+        self._rule(decisions, serving.rules if serving else (), valid, features)
+        return Answer(decisions, score, None, version, control)
 
     def _rule(
         self,

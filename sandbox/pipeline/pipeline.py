@@ -48,6 +48,8 @@ class Decided:
     """Dead letters, see `SchemaCheck.check`."""
     spread: NDArray[np.float64] | None = None
     """How far off each score may be, in log units; None where the model does not say."""
+    control: NDArray[np.bool_] | None = None
+    """Ranked by the baseline; of a ranking only."""
 
 
 class Pipeline:
@@ -112,7 +114,14 @@ class Pipeline:
             features, seen = told(valid, features)
         answer = self.decider.decide(valid, seen, serving, answered)
         return Decided(
-            valid, features, answer.score, *answer.decisions, answer.version, dead, answer.spread
+            valid,
+            features,
+            answer.score,
+            *answer.decisions,
+            answer.version,
+            dead,
+            answer.spread,
+            answer.control,
         )
 
     def snapshot(self) -> bytes:

@@ -106,21 +106,29 @@ class DecisionLog(Columns):
         Room to reserve; the log grows past it when it must.
     task
         Says what a bad event is. Where its models say how far off they may be, there is a column
-        ``spread``.
+        ``spread``; where there are requests, ``control`` marks those that the baseline ranked.
+    request
+        Column that names the request of a candidate; of a ranking only.
     """
 
     def __init__(
-        self, extra: Mapping[str, Any], width: int, expected_rows: int, task: Task
-    ) -> None:
-        wide = {"spread": np.float64} if task.has_spread else {}
+        self, extra: Mapping[str, Any], width: int, expected_rows: int, task: Task,
+        request: str | None = None,
+    ) -> None:  # fmt: skip
+        wide: dict[str, type] = {"spread": np.float64} if task.has_spread else {}
+        wide |= {"control": np.bool_} if task.has_groups else {}
         super().__init__({**_BASE, **wide, **extra}, expected_rows)
-        self._task = task
+        self._task, self._request = task, request
         self._features: NDArray[np.float32] = np.empty((self._room, width), dtype=np.float32)
 
     @property
     def features(self) -> NDArray[np.float32]:
         """The logged features, shape (rows, features)."""
         return self._features[: len(self)]
+
+    def groups(self, rows: slice | Array) -> Array | None:
+        """Return the request of each row; None where events are no candidates."""
+        return None if self._request is None else self.column(self._request)[rows]
 
     def bad(self, rows: slice | Array) -> NDArray[np.bool_]:
         """Return which rows had better not go through, truly; see `Task.is_bad`."""

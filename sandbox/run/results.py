@@ -112,6 +112,7 @@ def _measures(run: RunSystem) -> Measures:
         negatives_blocked=run.service.negatives_blocked(),
         net_loss_per_1000_events=run.service.ledger.totals.total / max(run.service.events, 1) * 1e3,
         capacity=_capacity(run.prepared),
+        shown=run.service.shown(),
     )
 
 
@@ -136,10 +137,11 @@ def _with_worth(run: RunSystem, version: VersionRecord, days: float) -> VersionR
     valid = log.column("dead")[rows] == 0
     label = log.column("label")[rows][valid]
     day = np.floor((log.column("event_time")[rows][valid] - start) / DAY).astype(np.int64)
-    task = run.prepared.task
+    task, groups = run.prepared.task, log.groups(rows)
+    group = None if groups is None else groups[valid]
     now, then = (
         task.measure(
-            [task.primary], label, score, day=day, capacity=run.watch.capacity
+            [task.primary], label, score, day=day, capacity=run.watch.capacity, group=group
         )[task.primary]
         for score in (
             _scores(run, version.version, rows, valid),
@@ -171,7 +173,7 @@ def _baseline_quality(run: RunSystem, record: RunRecord) -> None:
     for number in np.unique(served[valid]):
         mine = valid & (served == number)
         score[mine] = run.lifecycle.model(int(number)).predict_baseline(log.features[rows][mine])
-    label = log.column("label")[rows]
+    label, group = log.column("label")[rows], log.groups(rows)
     day = np.floor((log.column("event_time")[rows] - start) / DAY).astype(np.int64)
     metrics = tuple(dict.fromkeys((task.primary, task.gate_metric)))
     width = round(run.watch.window / DAY)
@@ -179,7 +181,12 @@ def _baseline_quality(run: RunSystem, record: RunRecord) -> None:
         low, high = np.searchsorted(day, [last - width, last])
         window = slice(int(low), int(high))
         values = task.measure(
-            metrics, label[window], score[window], day=day[window], capacity=run.watch.capacity
+            metrics,
+            label[window],
+            score[window],
+            day=day[window],
+            capacity=run.watch.capacity,
+            group=None if group is None else group[window],
         )
         for metric, value in values.items():
             record.metrics.add(float(last), metric, value, "baseline")

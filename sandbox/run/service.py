@@ -21,11 +21,13 @@ from sandbox.run.log import Columns, DecisionLog
 from sandbox.run.serving_faults import ServingFaults
 from sandbox.run.setup import DAY, Prepared
 from sandbox.run.traffic import BLOCK, Block
+from sandbox.run.verdict import ShownClicks
 from sandbox.simulate.stack import BUCKET, StackSample
 from sandbox.spec.scenario import Scenario
 
 __all__ = ["Service", "serving"]
 
+_ARMS = ("model", "model_clicked", "control", "control_clicked")
 _ANSWERING = 1
 """Offset of the random numbers that say which events the model answers in time."""
 _TRUTH: Mapping[str, Any] = {
@@ -61,6 +63,7 @@ class Service:
             len(prepared.plan.names),
             expected,
             prepared.task,
+            scenario.event.slate.request if scenario.event.slate else None,
         )
         self._truth = Columns({scenario.event.id: np.int64, **_TRUTH}, expected)
         self._feed = LabelFeed(prepared, self.log)
@@ -114,7 +117,10 @@ class Service:
         ids, arrival = block.observed[self._schema.id], block.observed["processing_time"]
         since = arrival - self._start - block.start
         bucket = np.clip((since / BUCKET).astype(np.int64), 0, len(stack.answered) - 1)
-        luck = uniforms(ids, self._prepared.seed + _ANSWERING)
+        slate = self._schema.slate
+        # A request is answered as a whole, or not at all.
+        asked = ids if slate is None else block.observed[slate.request]
+        luck = uniforms(asked, self._prepared.seed + _ANSWERING)
         rules = tuple(self.rules.values())
         serves = serving(deciders, rules)
         decided = self._process(block, serves, luck < stack.answered[bucket])
@@ -142,6 +148,8 @@ class Service:
             idle=self._prepared.task.is_bad(label, np.zeros(len(label))),
         )
         self._count(rows, ~bad)
+        if self._schema.slate is not None:
+            self._count_shown(rows, self._schema.slate.item)
 
     def today(self) -> dict[tuple[str, str], float]:
         """Return the counts of the last day by (metric, series)."""
@@ -216,6 +224,9 @@ class Service:
         if "spread" in self.log:
             spread = np.zeros(valid) if decided.spread is None else decided.spread
             columns["spread"] = _joined(np.where(silent, 0.0, spread), np.zeros(lost))
+        if "control" in self.log:
+            control = np.zeros(valid, np.bool_) if decided.control is None else decided.control
+            columns["control"] = _joined(control, np.zeros(lost, np.bool_))
         for name in (self._schema.id, "event_time", "processing_time"):
             columns[name] = _joined(decided.events[name], dead[name])
         for name, column in self._schema.columns.items():
@@ -268,6 +279,28 @@ class Service:
         self._today["negatives_blocked", ""] = refused / max(int(negative.sum()), 1)
         self._accepted_today = int((self.log.column("dead")[rows] == 0).sum())
 
+    def shown(self) -> ShownClicks | None:
+        """Return what was clicked of what was shown since day 0; None where nothing is a slate."""
+        if self._schema.slate is None:
+            return None
+        return ShownClicks(**{name: self.counts[f"shown.{name}"] for name in _ARMS})
+
+    def _count_shown(self, rows: slice, item: str) -> None:
+        """Count what was shown by both arms of the test, and of how many items.
+
+        What was explored was shown by luck, not by an arm.
+        """
+        log = self.log
+        shown = (log.column("decision")[rows] != BLOCKED) & ~log.column("explored")[rows]
+        clicked, control = log.column("label")[rows] > 0.5, log.column("control")[rows]
+        for name, arm in (("model", ~control), ("control", control)):
+            self.counts[f"shown.{name}"] += int((shown & arm).sum())
+            self.counts[f"shown.{name}_clicked"] += int((shown & arm & clicked).sum())
+        items = log.column(item)[rows]
+        offered = len(np.unique(items))
+        if offered:
+            self._today["coverage", "oracle"] = len(np.unique(items[shown])) / offered
+
 
 def serving(deciders: Deciders, rules: tuple[Rule, ...] = ()) -> Serving:
     """Return what the pipeline decides with."""
@@ -277,6 +310,7 @@ def serving(deciders: Deciders, rules: tuple[Rule, ...] = ()) -> Serving:
         score=champion.predict,
         thresholds=Thresholds(champion.review_above, champion.block_above),
         spread=champion.spread,
+        baseline=champion.predict_baseline,
         version=champion.number,
         canary=None
         if canary is None

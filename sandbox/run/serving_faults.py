@@ -58,12 +58,12 @@ class ServingFaults:
             for feature in prepared.design.features
             for name in feature.names
         }
-        self._newborn = np.array([empty[name] for name in prepared.plan.names], dtype=np.float32)
+        self._newborn = np.array([empty[name] for name in prepared.plan.inputs], dtype=np.float32)
         self._active: dict[str, _Active] = {}
         for name, incident in prepared.incidents.items():
             if incident.serving is not None:
                 place = f"incidents.{name}.serving"
-                columns = _columns(incident.serving, prepared.plan.names, place)
+                columns = _columns(incident.serving, prepared.plan.inputs, place)
                 _check_key(incident.serving, prepared, place)
                 self._active[name] = _Active(incident.serving, columns, incident.end)
 

@@ -96,6 +96,7 @@ def prepare(
     check_design(answer, source, scenario, metrics=task.metrics)
     check_rollback(answer, source)
     check_model(answer.model, task)
+    check_slates(answer, scenario, task)
     check_objectives(scenario, task, asked.name)
     recording = None
     if events is not None:
@@ -121,6 +122,31 @@ def prepare(
         seed=seed,
         days=days or scenario.days,
         recording=recording,
+    )
+
+
+def check_slates(design: Design, scenario: Scenario, task: Task) -> None:
+    """Refuse a ranking without requests, and requests where nothing is ranked.
+
+    Raises
+    ------
+    UsageError
+        Naming the key that is missing or too much.
+    """
+    if task.has_groups and scenario.event.slate is None:
+        raise UsageError(
+            f"task {task.name} needs candidates of requests", where="event.slate",
+            expected="{request: KEY, user: KEY, item: KEY}",
+        )  # fmt: skip
+    if task.has_groups == (design.decision.show is not None):
+        return
+    raise UsageError(
+        f"task {task.name} shows the first candidates of each request"
+        if task.has_groups
+        else f"means nothing to task {task.name}",
+        where="decision.show",
+        got=design.decision.show,
+        expected="a number of places such as 10" if task.has_groups else "no such key",
     )
 
 

@@ -133,7 +133,11 @@ class Traffic:
             times = self.world.arrivals(epoch, epoch + BLOCK)
         if times is None:
             rng = stream(seed, "arrivals", index)
-            times = sample_arrivals(self._curve, epoch, epoch + BLOCK, scenario.population, rng)
+            together = self.world.together
+            share = scenario.population * together
+            times = np.repeat(
+                sample_arrivals(self._curve, epoch, epoch + BLOCK, share, rng), together
+            )
         knobs = self._knobs.values(times - scenario.start_time)
         with self._author():
             events = self.world.events(times, knobs, stream(seed, "events", index))

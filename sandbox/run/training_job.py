@@ -65,7 +65,12 @@ class TrainingJob:
         version = trained.version
         if kept and self.spec.training.refit:
             version = refit(
-                trained, self.data, self.spec, self.prepared.task, seed=self.prepared.seed
+                trained,
+                self.data,
+                self.spec,
+                self.prepared.task,
+                seed=self.prepared.seed,
+                slate=self.prepared.plan.slate,
             )
         return Candidate(version, self._record(version, verdict), kept)
 
@@ -83,6 +88,7 @@ class TrainingJob:
             number=self.number,
             trigger=self.trigger,
             champion=self.champion,
+            slate=self.prepared.plan.slate,
         )
 
     def _judge(self, trained: Trained) -> GateVerdict:

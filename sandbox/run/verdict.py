@@ -17,7 +17,7 @@ from sandbox.spec.source import Source
 from sandbox.spec.units import format_duration
 from sandbox.task import Task
 
-__all__ = ["Measures", "check_objectives", "check_rollback", "judge_objectives"]
+__all__ = ["Measures", "ShownClicks", "check_objectives", "check_rollback", "judge_objectives"]
 
 DAY = 86400.0
 
@@ -36,6 +36,33 @@ class Measures:
     """USD."""
     capacity: Estimate | None = None
     """How full the design is at the usual peak, and its bill."""
+    shown: ShownClicks | None = None
+    """What was clicked of what was shown; of a ranking only."""
+
+
+@dataclass(frozen=True)
+class ShownClicks:
+    """Candidates shown in their place, and clicks on them, of both arms of the test."""
+
+    model: int = 0
+    model_clicked: int = 0
+    control: int = 0
+    """Ranked by the baseline."""
+    control_clicked: int = 0
+
+    def uplift(self) -> tuple[float, float, float]:
+        """Return how many more clicks a shown candidate gets by the model, with a 90 % interval.
+
+        The ratio of two shares less 1. Its logarithm is about normal, with variance
+        ``1/a - 1/n + 1/b - 1/m`` for a clicks of n and b of m (Katz et al., 1978). NaN where an arm
+        has no click.
+        """
+        a, n, b, m = self.model_clicked, self.model, self.control_clicked, self.control
+        if not (a and b):
+            return float("nan"), float("nan"), float("nan")
+        ratio = (a / n) / (b / m)
+        error = 1.645 * float(np.sqrt(1 / a - 1 / n + 1 / b - 1 / m))
+        return ratio - 1.0, ratio * float(np.exp(-error)) - 1.0, ratio * float(np.exp(error)) - 1.0
 
 
 _RUN_MEASURES = (
@@ -44,11 +71,14 @@ _RUN_MEASURES = (
     "negatives_blocked",
     "net_loss_per_1000_events",
     "time_to_recover",
+    "uplift",
+    "coverage",
     "peak_capacity_used",
     "cost_per_month",
 )
 
 
+_OF_SLATES = ("uplift", "coverage")
 _SEEN_AT_ONCE = ("negatives_blocked", "event_to_decision_p99")
 """Objectives that an operator can watch without waiting for labels."""
 _UNITS = {
@@ -91,6 +121,8 @@ def check_objectives(scenario: Scenario, task: Task, where: str) -> None:
         Naming the objective, and what would do.
     """
     known = (*task.metrics, *_RUN_MEASURES)
+    if not task.has_groups:
+        known = tuple(name for name in known if name not in _OF_SLATES)
     for name in scenario.objectives:
         if name not in known:
             raise UsageError(
@@ -126,6 +158,8 @@ def judge_objectives(
             f"cost ledger, {whole}",
         ),
         "time_to_recover": lambda: _time_to_recover(record),
+        "uplift": lambda: _uplift(measures.shown),
+        "coverage": lambda: _coverage(record),
         "peak_capacity_used": lambda: _capacity_used(measures.capacity),
         "cost_per_month": lambda: _cost(measures.capacity),
     }
@@ -168,6 +202,23 @@ def _time_to_recover(record: RunRecord) -> tuple[float | None, str]:
             worst = (back - begin) * DAY
             evidence = f"{incident.name}, day {begin:.0f} to {back:.0f}"
     return worst, evidence
+
+
+def _uplift(shown: ShownClicks | None) -> tuple[float | None, str]:
+    if shown is None or not shown.control:
+        return None, "no control group: decision.control"
+    value, low, high = shown.uplift()
+    return value, (
+        f"A/B test against the baseline, 90 % interval {low:+.1%} to {high:+.1%}, "
+        f"{shown.control:,} shown in the control group"
+    )
+
+
+def _coverage(record: RunRecord) -> tuple[float | None, str]:
+    days, values = record.metrics.series("coverage", "oracle")
+    if not len(values):
+        return None, "no candidates"
+    return float(values.mean()), f"coverage/oracle, mean of days 0-{days[-1]:.0f}"
 
 
 def _capacity_used(found: Estimate | None) -> tuple[float | None, str]:

@@ -47,9 +47,12 @@ class Watch:
     def __init__(self, prepared: Prepared, log: DecisionLog, metrics: MetricTable) -> None:
         scenario, design, task = prepared.scenario, prepared.design, prepared.task
         self._log, self._metrics, self._task = log, metrics, task
-        self._start, self._names = scenario.start_time, prepared.plan.names
+        self._start, self._names = scenario.start_time, prepared.plan.inputs
+        slate = scenario.event.slate
+        self._group = slate.request if slate else None
         self._absence = scenario.labels.absence_means
-        self._viewed = (*_VIEWED, "spread") if "spread" in log else _VIEWED
+        self._viewed = (*_VIEWED, *(["spread"] if "spread" in log else []))
+        self._viewed += () if self._group is None else (self._group,)
         self._reference = design.monitoring.reference
         self._periods = max(1, round(design.monitoring.current / DAY))
         self._engine = AlertEngine(
@@ -85,7 +88,8 @@ class Watch:
         scores = self._log.column("score")[rows][valid]
         if predict is not None and len(features):
             scores = predict(features)
-        self._drift = DriftMonitor(self._names, features, scores, periods=self._periods)
+        seen = features[:, : len(self._names)]
+        self._drift = DriftMonitor(self._names, seen, scores, periods=self._periods)
         self._engine.reset_reference(now / DAY)
 
     def look(self, now: float, accepted: int, refused: NDArray[np.int8]) -> list[AlertRecord]:
@@ -122,6 +126,7 @@ class Watch:
             capacity_per_day=self.capacity,
             absence=self._absence,
             start_time=self._start,
+            group=self._group,
         )
 
     def _recent(self, epoch: float) -> Batch:
@@ -148,7 +153,8 @@ class Watch:
         if self._drift is None:
             return {}
         valid = self._log.column("dead")[today] == 0
-        self._drift.add(self._log.features[today][valid], self._log.column("score")[today][valid])
+        seen = self._log.features[today][valid][:, : len(self._names)]
+        self._drift.add(seen, self._log.column("score")[today][valid])
         distances = self._drift.distances()
         for kind, values in distances.items():
             for subject, value in values.items():

@@ -149,10 +149,31 @@ class Decision(Spec):
     """Null: nobody looks at cases."""
     block: Block | None = Block(above=0.9)
     """Null: nothing is refused by itself."""
+    show: int | None = Field(default=None, ge=1, le=1000)
+    """Of a ranking: how many candidates of a request go through, the first by score; the rest is
+    blocked. Neither review nor block then."""
+    control: Share = 0.0
+    """Of a ranking: share of requests that the baseline ranks, to see what the model is worth."""
     explore: Share = 0.0
     """Share of would-be blocked events that are let through, so that labels keep coming."""
     fallback: Literal["allow", "review", "block"] = "allow"
     """The answer when the model cannot give one in time."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _slates_alone(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("show") is not None:
+            return {"review": None, "block": None, **value}
+        return value
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Decision:
+        if self.show is None and self.control:
+            raise SpecError("only a ranking has a control, expected `show` beside it", "control")
+        if self.show is not None and (self.review or self.block):
+            given = "review" if self.review else "block"
+            raise SpecError("a ranking shows or hides, expected `show` alone", given)
+        return self
 
     @model_validator(mode="after")
     def _ordered(self) -> Decision:

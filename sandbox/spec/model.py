@@ -15,6 +15,7 @@ __all__ = [
     "Imbalance",
     "Logistic",
     "ModelSpec",
+    "Retrieval",
     "Ridge",
     "Training",
     "XGBoost",
@@ -99,6 +100,15 @@ class Champion(Spec):
         return next(name for name in _FAMILIES if getattr(self, name) is not None)
 
 
+class Retrieval(Spec):
+    """The first of two stages of a ranking: candidates by collaborative filtering."""
+
+    factors: int = Field(default=16, ge=1, le=256)
+    """Length of the vectors of users and items."""
+    keep: int = Field(default=15, ge=1, le=10_000)
+    """Candidates of a request that the second stage ranks; the others come after them."""
+
+
 class Training(Spec):
     """Which events a training job sees."""
 
@@ -115,11 +125,14 @@ class Training(Spec):
 class ModelSpec(Spec):
     """The model, how it is trained and calibrated."""
 
-    baseline: Literal["logistic_regression", "ridge"] | None = None
+    baseline: Literal["logistic_regression", "ridge", "popularity"] | None = None
     """Trained beside the champion and never used to decide: is the champion worth it? Each task has
-    one: logistic_regression for binary, ridge for regression."""
+    one: logistic_regression for binary, ridge for regression, popularity for ranking."""
     champion: Champion = Champion(xgboost=XGBoost())
     """The family of the model that decides."""
+    retrieval: Retrieval | None = None
+    """Of a ranking: which candidates the trees rank, and how near users and items are. Null: the
+    trees see all of them and know no nearness."""
     imbalance: Imbalance = "none"
     """What training does about rare positives."""
     ratio: float = Field(default=0.1, gt=0, le=1)

@@ -30,6 +30,7 @@ __all__ = [
     "Load",
     "ObjectiveSpec",
     "Scenario",
+    "Slate",
 ]
 
 
@@ -77,6 +78,20 @@ class Column(Spec):
         return fixed.get(self.type, f"S{self.max_bytes}")
 
 
+class Slate(Spec):
+    """Events that are candidates for one slate, such as a page of ten out of 25; three key columns.
+
+    The candidates of a request come together, at one `event_time`.
+    """
+
+    request: str
+    """What they are candidates for."""
+    user: str
+    """Who sees it."""
+    item: str
+    """What each candidate is."""
+
+
 class EventSchema(Spec):
     """The schema of an event. `event_time` [s since epoch] is always there."""
 
@@ -84,6 +99,8 @@ class EventSchema(Spec):
     """Name of the unique id column."""
     columns: dict[str, Column]
     """The other columns by name."""
+    slate: Slate | None = None
+    """Columns that make events candidates of a request; for the task ranking."""
 
     @model_validator(mode="after")
     def _names(self) -> EventSchema:
@@ -92,6 +109,11 @@ class EventSchema(Spec):
                 raise SpecError("expected a name of a-z, 0-9 and _", "columns", name)
             if name in (*RESERVED, self.id):
                 raise SpecError("this name is taken, expected another one", "columns", name)
+        for part in ("request", "user", "item") if self.slate else ():
+            if getattr(self.slate, part) not in self.keys:
+                raise SpecError(
+                    f"expected a key column, one of {', '.join(self.keys)}", "slate", part
+                )
         return self
 
     @property

@@ -8,12 +8,13 @@ from types import MappingProxyType
 from sandbox.errors import UsageError, suggest
 from sandbox.task.base import Task
 from sandbox.task.binary import BinaryTask
+from sandbox.task.ranking import RankingTask
 from sandbox.task.regression import RegressionTask
 
-__all__ = ["TASKS", "BinaryTask", "RegressionTask", "Task", "get_task"]
+__all__ = ["TASKS", "BinaryTask", "RankingTask", "RegressionTask", "Task", "get_task"]
 
 _BY_NAME: Mapping[str, type[Task]] = MappingProxyType(
-    {task.name: task for task in (BinaryTask, RegressionTask)}
+    {task.name: task for task in (BinaryTask, RegressionTask, RankingTask)}
 )
 TASKS: tuple[str, ...] = tuple(_BY_NAME)
 

@@ -54,6 +54,8 @@ class Task(ABC):
     """Name of the daily series of the share of bad events."""
     without_model: str
     """What there would be without any model, for sentences: ``letting everything through``."""
+    has_groups: bool = False
+    """Whether events are candidates of requests, see `EventSchema.slate`."""
     has_spread: bool = False
     """Whether a model says with each score how far off it may be; decisions then go by that."""
 
@@ -68,6 +70,7 @@ class Task(ABC):
         capacity: float,
         weight: Array | None = None,
         spread: Array | None = None,
+        group: Array | None = None,
     ) -> dict[str, float]:
         """Return metrics against known labels; NaN where one is undefined.
 
@@ -85,6 +88,8 @@ class Task(ABC):
             Shape (n,), how often each row counts; once when absent.
         spread
             Shape (n,), how far off each score may be; where the task has such a thing.
+        group
+            Shape (n,), integers: the request that each row is a candidate of; for rankings.
         """
 
     @abstractmethod
@@ -96,6 +101,7 @@ class Task(ABC):
         day: NDArray[np.int64],
         capacity: float,
         spread: Array | None = None,
+        group: Array | None = None,
     ) -> dict[str, float]:
         """Return what the metrics would be expected to be, from scores alone.
 

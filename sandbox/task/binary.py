@@ -12,7 +12,7 @@ from sandbox.task import metrics as m
 from sandbox.task.base import Task
 from sandbox.task.order import falling_order, is_falling
 
-__all__ = ["BinaryTask"]
+__all__ = ["BinaryTask", "probability_edges"]
 
 Array = NDArray[Any]
 _AT_CAPACITY = ("recall_at_capacity", "precision_at_capacity")
@@ -53,6 +53,7 @@ class BinaryTask(Task):
         capacity: float,
         weight: Array | None = None,
         spread: Array | None = None,
+        group: Array | None = None,
     ) -> dict[str, float]:
         """Return metrics against known labels; see `Task.measure`."""
         self.check_metrics(metrics)
@@ -80,6 +81,7 @@ class BinaryTask(Task):
         day: NDArray[np.int64],
         capacity: float,
         spread: Array | None = None,
+        group: Array | None = None,
     ) -> dict[str, float]:
         """Return expected metrics when each row is positive with probability `score`.
 
@@ -148,10 +150,15 @@ class BinaryTask(Task):
         return m.reliability_curve(label, score, 10)
 
     def score_edges(self) -> NDArray[np.float64]:
-        """Return 42 edges from 0 to 1, even in log-odds from 1:100,000 to 100,000:1.
+        """Return the edges of `probability_edges`."""
+        return probability_edges()
 
-        Even steps in the score itself would put all but a handful of rows into the first bin.
-        """
-        log_odds = np.linspace(-5.0, 5.0, 41)[:-1] * np.log(10.0)
-        inner: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-log_odds))
-        return np.concatenate(([0.0], inner, [1.0]))
+
+def probability_edges() -> NDArray[np.float64]:
+    """Return 42 edges from 0 to 1, even in log-odds from 1:100,000 to 100,000:1.
+
+    Even steps in the score itself would put all but a handful of rows into the first bin.
+    """
+    log_odds = np.linspace(-5.0, 5.0, 41)[:-1] * np.log(10.0)
+    inner: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-log_odds))
+    return np.concatenate(([0.0], inner, [1.0]))

@@ -120,6 +120,7 @@ class RegressionTask(Task):
         capacity: float,
         weight: Array | None = None,
         spread: Array | None = None,
+        group: Array | None = None,
     ) -> dict[str, float]:
         """Return metrics against known labels; see `Task.measure`.
 
@@ -147,6 +148,7 @@ class RegressionTask(Task):
         day: NDArray[np.int64],
         capacity: float,
         spread: Array | None = None,
+        group: Array | None = None,
     ) -> dict[str, float]:
         """Return expected metrics when log labels are normal around log scores.
 

@@ -10,6 +10,7 @@ All functions give NaN where the metric is undefined, such as without rows.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from sandbox.task.order import falling_order
 
 __all__ = [
+    "SlateColumns",
     "coverage",
     "hit_rate_at",
     "mean_reciprocal_rank",
@@ -32,6 +34,23 @@ Ints = NDArray[np.int64]
 Array = NDArray[Any]
 
 
+@dataclass(frozen=True)
+class SlateColumns:
+    """Columns of the matrix that say which request, user and item an event is about.
+
+    Ids below 2**24 are exact as float32; larger ones are taken modulo that.
+    """
+
+    request: int
+    user: int
+    item: int
+
+    @property
+    def all(self) -> tuple[int, int, int]:
+        """All three, in ascending order."""
+        return self.request, self.user, self.item
+
+
 class _Slates(NamedTuple):
     """Rows by group, each group by falling score."""
 
@@ -43,7 +62,7 @@ class _Slates(NamedTuple):
     weight: Floats
     """Shape (groups,)."""
 
-    def summed(self, values: Floats) -> Floats:
+    def summed(self, values: NDArray[Any]) -> Floats:
         """Return the sum of a value per row for each group."""
         return np.bincount(self.code, values, len(self.weight)).astype(np.float64)
 
@@ -200,7 +219,7 @@ def _by_group(score: Array, code: Ints) -> tuple[Ints, Ints]:
     return order, rank
 
 
-def _mean(values: Floats, weight: Floats) -> float:
+def _mean(values: NDArray[Any], weight: NDArray[Any]) -> float:
     total = float(weight.sum())
     return float(np.sum(values * weight)) / total if total > 0 else float("nan")
 

@@ -68,6 +68,8 @@ class World(ABC):
     """What ``world:`` in scenario.yaml may say."""
     knobs: ClassVar[tuple[Knob, ...]] = ()
     """What drift can turn. The label delay can always be turned and is not listed here."""
+    together: int = 1
+    """Events that come at one time, such as the candidates of a request."""
     mechanisms: ClassVar[tuple[str, ...]] = ("ordinary",)
     """How an event can come about; the `mechanism` column holds an index into it."""
     slices: ClassVar[tuple[str, ...]] = ()

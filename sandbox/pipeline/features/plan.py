@@ -32,8 +32,18 @@ from sandbox.pipeline.features.codes import (
 from sandbox.spec.cleaning import CleanStep
 from sandbox.spec.features import TEXT_OPERATIONS, FeatureSpec
 from sandbox.spec.scenario import EventSchema
+from sandbox.task.slates import SlateColumns
 
-__all__ = ["FeaturePlan", "Layout", "Output", "Quotient", "RowFeature", "StagePlan", "Window"]
+__all__ = [
+    "FeaturePlan",
+    "Layout",
+    "Output",
+    "Quotient",
+    "RowFeature",
+    "SlateColumns",
+    "StagePlan",
+    "Window",
+]
 
 LABEL_DECIMALS = 6
 _OPERATIONS = {
@@ -181,6 +191,8 @@ class FeaturePlan:
     cleaner: Cleaner = NOTHING_TO_CLEAN
     """What is put right in events before anything is computed."""
     quotients: tuple[Quotient, ...] = ()
+    slate: SlateColumns | None = None
+    """The last three columns, where events are candidates; see `EventSchema.slate`."""
 
     @staticmethod
     def check(
@@ -219,12 +231,18 @@ class FeaturePlan:
         if problems:
             raise ValueError(f"features do not fit the schema: {problems[0]}")
         names = tuple(name for feature in features for name in feature.names)
+        slate = None
+        if schema.slate is not None:
+            slate = SlateColumns(*range(len(names), len(names) + 3))
+            names = (*names, schema.slate.request, schema.slate.user, schema.slate.item)
         position = {name: i for i, name in enumerate(names)}
         rows = tuple(
             _row(f, position[f.names[0]], schema)
             for f in features
             if f.operation in ("column", "calendar", *TEXT_OPERATIONS)
         )
+        if slate is not None:
+            rows += tuple(RowFeature(at, "id", names[at], category=False) for at in slate.all)
         keys = [] if ingest_key is None else [ingest_key]
         keys += [str(f.by) for f in features if f.by is not None]
         stages = tuple(
@@ -243,7 +261,12 @@ class FeaturePlan:
         text = json.dumps([*about, allowed_lateness, *([steps] if steps else [])])
         fingerprint = hashlib.sha256(text.encode()).hexdigest()
         cleaner = Cleaner.compile(clean, schema)
-        return cls(names, schema.id, rows, stages, fingerprint, cleaner, quotients)
+        return cls(names, schema.id, rows, stages, fingerprint, cleaner, quotients, slate)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Columns of the matrix that describe an event; those that only name things left out."""
+        return self.names if self.slate is None else self.names[:-3]
 
     @property
     def hashed(self) -> tuple[RowFeature, ...]:

@@ -13,6 +13,8 @@ from sandbox.pipeline.features.text import decoded, hashed
 
 __all__ = ["calendar", "fill_quotients", "fill_row_features"]
 
+EXACT = 1 << 24
+"""Integers below it are exact as float32."""
 _DAY = 86400.0
 _NIGHT_ENDS = 7.0  # hours 0 to 6, as in the Fraud Detection Handbook, chapter 3
 
@@ -27,6 +29,8 @@ def fill_row_features(plan: FeaturePlan, batch: Batch, out: NDArray[np.float32])
         elif row.operation == "hashed":
             columns = slice(row.position, row.position + row.into)
             out[:, columns] = hashed(batch[row.name], row.grams, row.into)
+        elif row.operation == "id":
+            out[:, row.position] = batch[row.name] % EXACT
         elif row.category:
             codes = batch[row.name]
             out[:, row.position] = np.where(codes < 0, np.float32(np.nan), codes)

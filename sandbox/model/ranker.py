@@ -1,0 +1,185 @@
+"""Ranking in two stages: collaborative filtering picks candidates, boosted trees order them.
+
+The feature matrix names request, user and item in columns of their own. No tree sees those; they
+say who belongs together and whose vectors to look up.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.model.estimators import Trees, fit_booster, load_trees
+from sandbox.model.factors import Factors, fit_factors, load_factors
+from sandbox.spec.model import Retrieval, XGBoost
+from sandbox.task.slates import SlateColumns, top_of_groups
+
+__all__ = ["RANKERS", "ByPopularity", "Ranker", "fit_by_popularity", "fit_ranker", "load_ranker"]
+
+Matrix = NDArray[np.float32]
+Floats = NDArray[np.float64]
+RANKERS = ("ranker", "popularity")
+"""Families that `load_ranker` knows."""
+PRIOR = 20.0
+"""An item's share of clicks counts as if it had been shown this often more, at the mean share."""
+_FOLDS = 3
+
+
+@dataclass(frozen=True)
+class ByPopularity:
+    """The share of clicks of each item: the order that needs to know nobody."""
+
+    item: int
+    """Column of the feature matrix."""
+    items: NDArray[np.int64]
+    """Ids in ascending order, shape (i,)."""
+    share: Floats
+    """Shape (i,)."""
+    mean: float
+    """For items that are not among them."""
+    family: str = "popularity"
+
+    def predict(self, features: Matrix) -> Floats:
+        """Return shares of clicks, shape (n,), for features of shape (n, f)."""
+        asked = features[:, self.item].astype(np.int64)
+        place = np.minimum(np.searchsorted(self.items, asked), len(self.items) - 1)
+        return np.where(self.items[place] == asked, self.share[place], self.mean)
+
+    def files(self) -> dict[str, bytes]:
+        """Return ``popularity.json``, and arrays of ids and shares."""
+        plain = {"item": self.item, "mean": self.mean}
+        stored = {"popularity.json": json.dumps(plain).encode()}
+        return stored | {"items.npy": _bytes(self.items), "share.npy": _bytes(self.share)}
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """Boosted trees over the features and, after retrieval, the nearness of user and item."""
+
+    slate: SlateColumns
+    trees: Trees
+    factors: Factors | None = None
+    """Null: no first stage."""
+    keep: int = 0
+    """Candidates of a request that the trees rank."""
+    family: str = "ranker"
+
+    def predict(self, features: Matrix) -> Floats:
+        """Return scores in [0, 1], shape (n,); 0 for what the first stage does not keep.
+
+        They order the candidates of a request; calibrated, they are chances of a click. All
+        candidates of a request are to be in one batch.
+        """
+        if not len(features):
+            return np.empty(0)
+        near = self._nearness(features)
+        margin = self.trees.predict(_inputs(features, self.slate, near))
+        score = 1.0 / (1.0 + np.exp(-np.clip(margin, -500.0, 500.0)))
+        if near is not None:
+            score[~top_of_groups(near, features[:, self.slate.request], self.keep)] = 0.0
+        return np.asarray(score)
+
+    def files(self) -> dict[str, bytes]:
+        """Return ``ranker.json``, ``trees.ubj`` and the factors."""
+        plain = {"slate": self.slate.all, "keep": self.keep, "factors": self.factors is not None}
+        stored = {"ranker.json": json.dumps(plain).encode(), **self.trees.files()}
+        if self.factors is not None:
+            stored |= {f"factors/{name}": data for name, data in self.factors.files().items()}
+        return stored
+
+    def _nearness(self, features: Matrix) -> Floats | None:
+        if self.factors is None:
+            return None
+        user, item = (features[:, at].astype(np.int64) for at in (self.slate.user, self.slate.item))
+        return self.factors.affinity(user, item)
+
+
+def fit_ranker(
+    spec: XGBoost,
+    retrieval: Retrieval | None,
+    features: Matrix,
+    label: Floats,
+    slate: SlateColumns,
+    rng: np.random.Generator,
+) -> Ranker:
+    """Fit factors, and trees that put clicked candidates of a request before the others.
+
+    Parameters
+    ----------
+    features, label
+        Shapes (n, f) and (n,): candidates whose label is known, 1 for a click.
+    rng
+        Divides requests into folds, starts the factors, drives the trees.
+
+    Notes
+    -----
+    LambdaMART (Burges, 2010; ``rank:ndcg`` in XGBoost) over the features and the nearness of user
+    and item. Nearness to something that somebody clicked in the same row is no nearness but a
+    memory: while the trees learn, that of a row comes from factors of the other requests.
+    """
+    request = features[:, slate.request].astype(np.int64)
+    order = np.argsort(request, kind="stable")
+    features, label, request = features[order], label[order], request[order]
+    factors, near = None, None
+    if retrieval is not None:
+        user, item = (features[:, at].astype(np.int64) for at in (slate.user, slate.item))
+        names, code = np.unique(request, return_inverse=True)
+        fold = (rng.permutation(len(names)) % _FOLDS)[code]
+        near = np.empty(len(label))
+        for number in range(_FOLDS):
+            mine = fold == number
+            others = fit_factors(user[~mine], item[~mine], label[~mine], retrieval.factors, rng)
+            near[mine] = others.affinity(user[mine], item[mine])
+        factors = fit_factors(user, item, label, retrieval.factors, rng)
+    objective = {"objective": "rank:ndcg", "lambdarank_pair_method": "topk"}
+    trees = fit_booster(
+        spec, _inputs(features, slate, near), label, objective, int(rng.integers(2**31)),
+        qid=request,
+    )  # fmt: skip
+    return Ranker(slate, trees, factors, retrieval.keep if retrieval else 0)
+
+
+def fit_by_popularity(features: Matrix, label: Floats, slate: SlateColumns) -> ByPopularity:
+    """Count clicks by item; an item that was seldom shown is near the mean. See `fit_ranker`."""
+    item = features[:, slate.item].astype(np.int64)
+    items, what = np.unique(item, return_inverse=True)
+    mean = float(np.mean(label))
+    share = (np.bincount(what, label) + PRIOR * mean) / (np.bincount(what) + PRIOR)
+    return ByPopularity(slate.item, items, share, mean)
+
+
+def load_ranker(family: str, files: Mapping[str, bytes]) -> Ranker | ByPopularity:
+    """Read back what `Ranker.files` or `ByPopularity.files` gave; errors as of `load_estimator`."""
+    if family == "popularity":
+        plain = json.loads(files["popularity.json"])
+        items, share = (_array(files[name]) for name in ("items.npy", "share.npy"))
+        if not len(items) == len(share) > 0:
+            raise ValueError("ids and shares do not fit each other")
+        return ByPopularity(int(plain["item"]), items, share, float(plain["mean"]))
+    plain = json.loads(files["ranker.json"])
+    own = {path.removeprefix("factors/"): data for path, data in files.items()}
+    factors = load_factors(own) if plain["factors"] else None
+    slate = SlateColumns(*(int(at) for at in plain["slate"]))
+    return Ranker(slate, load_trees(files["trees.ubj"]), factors, int(plain["keep"]))
+
+
+def _inputs(features: Matrix, slate: SlateColumns, near: Floats | None) -> Matrix:
+    """Return what trees see: no names, and how near user and item are."""
+    seen = np.delete(features, slate.all, axis=1)
+    return seen if near is None else np.column_stack([seen, near.astype(np.float32)])
+
+
+def _bytes(array: NDArray[np.generic]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _array(content: bytes) -> NDArray[Any]:
+    return np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
