@@ -43,7 +43,7 @@ class _Slates(NamedTuple):
     weight: Floats
     """Shape (groups,)."""
 
-    def summed(self, values: Floats) -> Floats:
+    def summed(self, values: NDArray[Any]) -> Floats:
         """Return the sum of a value per row for each group."""
         return np.bincount(self.code, values, len(self.weight)).astype(np.float64)
 
@@ -200,7 +200,7 @@ def _by_group(score: Array, code: Ints) -> tuple[Ints, Ints]:
     return order, rank
 
 
-def _mean(values: Floats, weight: Floats) -> float:
+def _mean(values: NDArray[Any], weight: NDArray[Any]) -> float:
     total = float(weight.sum())
     return float(np.sum(values * weight)) / total if total > 0 else float("nan")
 
