@@ -47,8 +47,6 @@ LAUNCHES_A_DAY, LAUNCHED_KEPT = 20.0, 200
 FIRST_NEWCOMER, FIRST_LAUNCHED, FIRST_BOT = 1_000_000, 10_000_000, 15_000_000
 PROMOTED = 0.04
 """Share of videos that bots are paid for."""
-SEASON = 12.0
-"""How much more popular the videos of the season's genre are when `season` is 1."""
 BY_RECALL = 0.5
 """Share of the similar videos that are like what somebody saw long ago; the rest are like now."""
 
@@ -115,10 +113,10 @@ class People:
         second = rng.integers(0, GENRES, (2, n))
         noise = rng.normal(0.0, 0.5 / np.sqrt(params.tastes), (2, n, params.tastes))
         self.factors = _unit(centres[self.genre] + 0.5 * centres[second] + noise)
-        self.keen = rng.normal(0.0, 0.4, n)
+        self.keen = rng.normal(0.0, 0.3, n)
         self.turns = rng.random(n)
         """Somebody's taste has turned where the knob is above this."""
-        busy = np.cumsum(rng.gamma(0.8, 1.0, self.count) + 0.02)
+        busy = np.cumsum(rng.gamma(1.2, 1.0, self.count) + 0.05)
         place = np.searchsorted(busy, rng.random((SESSIONS, AT_A_TIME)) * busy[-1], side="right")
         self._sessions = np.minimum(place, self.count - 1)
 
@@ -182,7 +180,7 @@ class RecommendationsWorld(World):
         ),
         Knob(
             "season", "share", 0.0, 0.0, 1.0, "covariate",
-            "How far the popular candidates are of one genre.",
+            "Share of the popular candidates that are of one genre, over the usual ones.",
         ),
         Knob(
             "bot_share", "share", 0.0, 0.0, 0.9, "concept",
@@ -195,7 +193,7 @@ class RecommendationsWorld(World):
         self._params = params
         self.together = params.pool
         """Events that come at one time: the candidates of a request."""
-        centres = _unit(rng.normal(0.0, 1.0, (GENRES, params.tastes)))
+        centres = _centres(params.tastes, rng)
         self._videos = Videos.draw(centres, rng)
         self._people = People(params, centres, rng)
         self._season = int(rng.integers(0, GENRES))
@@ -304,7 +302,10 @@ class RecommendationsWorld(World):
         usual = offer.row[:, : self._params.items]
         genre, age = videos.genre[usual], offer.age[:, : self._params.items]
         popular = np.exp(1.8 * videos.quality)[usual] * _fading(age, 25 * DAY)
-        popular *= 1.0 + SEASON * knobs["season"][:, None] * (genre == self._season)
+        season = knobs["season"]
+        if season.any():
+            of_season = _scaled(popular * (genre == self._season), season)
+            popular = _scaled(popular, 1 - season) + of_season
         similar = np.exp(0.4 * videos.quality)[usual] * (genre == asked.recalled[:, None])
         kinds = (popular, _fading(age, 3 * DAY), similar, 1.0)
         new, wanted = knobs["new_catalogue"], 0.5 * asked.bot
@@ -329,6 +330,12 @@ class RecommendationsWorld(World):
         odds = params.base + params.taste_weight * fits + people.keen[who]
         odds += 0.6 * videos.quality[what] + 0.7 * np.exp(-age / (7 * DAY)) + 0.3 * evening * long
         return np.asarray(1.0 / (1.0 + np.exp(-odds)))
+
+
+def _centres(tastes: int, rng: Rng) -> Floats:
+    """Return the middle of each genre, shape (GENRES, tastes): at right angles if there is room."""
+    drawn = rng.normal(0.0, 1.0, (GENRES, tastes))
+    return np.asarray(np.linalg.qr(drawn.T)[0].T) if tastes >= GENRES else _unit(drawn)
 
 
 def _unit(vectors: NDArray[Any]) -> Floats:
