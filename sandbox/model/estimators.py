@@ -188,18 +188,9 @@ def _fit_trees(spec: XGBoost, data: Resampled, seed: int) -> Trees:
 
 
 def fit_booster(
-    spec: XGBoost, features: Matrix, target: Floats, objective: Mapping[str, Any], seed: int,
-    qid: NDArray[np.int64] | None = None,
-) -> Trees:  # fmt: skip
-    """Fit boosted trees to a target, shape (n,).
-
-    Parameters
-    ----------
-    objective
-        XGBoost's own parameters of it.
-    qid
-        Ascending numbers of the requests that rows belong to, for rankings.
-    """
+    spec: XGBoost, features: Matrix, target: Floats, objective: Mapping[str, Any], seed: int
+) -> Trees:
+    """Fit boosted trees to a target, shape (n,); `objective` holds XGBoost's own parameters."""
     params: dict[str, Any] = {
         **objective,
         "max_depth": spec.depth,
@@ -214,7 +205,7 @@ def fit_booster(
         "verbosity": 0,
     }
     matrix = xgb.QuantileDMatrix if spec.tree_method == "hist" else xgb.DMatrix
-    training = matrix(features, label=target, qid=qid, nthread=_THREADS)
+    training = matrix(features, label=target, nthread=_THREADS)
     return Trees(xgb.train(params, training, num_boost_round=spec.trees))
 
 

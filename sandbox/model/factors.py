@@ -25,6 +25,8 @@ Floats = NDArray[np.float64]
 Array = NDArray[Any]
 PRIOR = 20.0
 """An item's share of clicks counts as if it had been shown this often more, at the mean share."""
+_PASSES = 3
+"""Power iterations; more change nothing that anybody sees."""
 _FILES = ("users", "items", "user_vectors", "item_vectors", "popularity", "mean")
 
 
@@ -140,7 +142,7 @@ def _decompose(
     if least < 2:  # Nobody to learn from: all there is to know is how popular an item is.
         one, other = (np.zeros((size, 1), dtype=np.float32) for size in matrix.shape)
         return one, other
-    svd = TruncatedSVD(min(rank, least - 1), random_state=seed)
+    svd = TruncatedSVD(min(rank, least - 1), n_iter=_PASSES, random_state=seed)
     rows = svd.fit_transform(matrix)
     return rows.astype(np.float32), np.ascontiguousarray(svd.components_.T, dtype=np.float32)
 

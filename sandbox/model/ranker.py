@@ -73,17 +73,16 @@ class Ranker:
     def predict(self, features: Matrix) -> Floats:
         """Return scores in [0, 1], shape (n,); 0 for what the first stage does not keep.
 
-        They order the candidates of a request; calibrated, they are chances of a click. All
-        candidates of a request are to be in one batch.
+        They are chances of a click as the trees see them. All candidates of a request are to be in
+        one batch.
         """
         if not len(features):
             return np.empty(0)
         near = self._nearness(features)
-        margin = self.trees.predict(_inputs(features, self.slate, near))
-        score = 1.0 / (1.0 + np.exp(-np.clip(margin, -500.0, 500.0)))
+        score = self.trees.predict(_inputs(features, self.slate, near))
         if near is not None:
             score[~top_of_groups(near, features[:, self.slate.request], self.keep)] = 0.0
-        return np.asarray(score)
+        return score
 
     def files(self) -> dict[str, bytes]:
         """Return ``ranker.json``, ``trees.ubj`` and the factors."""
@@ -108,7 +107,7 @@ def fit_ranker(
     slate: SlateColumns,
     rng: np.random.Generator,
 ) -> Ranker:
-    """Fit factors, and trees that put clicked candidates of a request before the others.
+    """Fit factors, and trees that say how likely a click on each candidate is.
 
     Parameters
     ----------
@@ -119,13 +118,13 @@ def fit_ranker(
 
     Notes
     -----
-    LambdaMART (Burges, 2010; ``rank:ndcg`` in XGBoost) over the features and the nearness of user
-    and item. Nearness to something that somebody clicked in the same row is no nearness but a
-    memory: while the trees learn, that of a row comes from factors of the other requests.
+    The trees learn candidate by candidate (pointwise). Pairs of a request (``rank:ndcg``,
+    LambdaMART) gave the same NDCG within noise here for six times the time, and no chances.
+
+    Nearness to something that somebody clicked in the same row is no nearness but a memory: while
+    the trees learn, that of a row comes from factors of the other requests.
     """
     request = features[:, slate.request].astype(np.int64)
-    order = np.argsort(request, kind="stable")
-    features, label, request = features[order], label[order], request[order]
     factors, near = None, None
     if retrieval is not None:
         user, item = (features[:, at].astype(np.int64) for at in (slate.user, slate.item))
@@ -137,11 +136,8 @@ def fit_ranker(
             others = fit_factors(user[~mine], item[~mine], label[~mine], retrieval.factors, rng)
             near[mine] = others.affinity(user[mine], item[mine])
         factors = fit_factors(user, item, label, retrieval.factors, rng)
-    objective = {"objective": "rank:ndcg", "lambdarank_pair_method": "topk"}
-    trees = fit_booster(
-        spec, _inputs(features, slate, near), label, objective, int(rng.integers(2**31)),
-        qid=request,
-    )  # fmt: skip
+    objective, seed = {"objective": "binary:logistic", "base_score": 0.5}, int(rng.integers(2**31))
+    trees = fit_booster(spec, _inputs(features, slate, near), label, objective, seed)
     return Ranker(slate, trees, factors, retrieval.keep if retrieval else 0)
 
 

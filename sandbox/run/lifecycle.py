@@ -257,7 +257,8 @@ class Lifecycle:
         since, share = np.array(self._explored).T
         then = np.searchsorted(since, log.column("processing_time")[rows], side="right") - 1
         times = np.rint(1.0 / np.where(share[then] > 0, share[then], 1.0)).astype(np.int64)
-        rows = np.repeat(rows, np.where(explored, times, 1))
+        if not self._prepared.task.has_groups:  # a page with a candidate ten times is no page
+            rows = np.repeat(rows, np.where(explored, times, 1))
         label = log.known_label(rows, epoch, absence)
         return TrainingData(
             features=log.features[rows],

@@ -206,7 +206,9 @@ class Service:
     ) -> tuple[dict[str, NDArray[Any]], NDArray[np.float32]]:
         """Lay decided events and dead letters (but duplicates) out as rows in log order."""
         dead = decided.dead.take(decided.dead["reason"] != REASONS.index("duplicate"))
-        fallback = DECISIONS.index(self._prepared.design.decision.fallback) if live else 0
+        decision = self._prepared.design.decision
+        fallback = DECISIONS.index(decision.fallback if decision.show is None else "block")
+        fallback = fallback if live else 0
         valid, lost = len(decided.events), len(dead)
         silent = decided.fallback | np.isnan(decided.score)
         columns: dict[str, NDArray[Any]] = {
