@@ -63,7 +63,7 @@ SPREAD_AREA = (0.30, 0.22, 0.30)
 ELASTICITY = (0.65, 0.75, 0.85)
 """How log price grows with log area: a house is also a garden, a flat is its floor."""
 KIND_LEVEL = (0.14, 0.0, -0.04)
-CONDITION_LEVEL = (-0.20, -0.07, 0.0, 0.09)
+CONDITION_LEVEL = (-0.30, -0.12, 0.0, 0.13)
 RATE_LEVEL = (-0.070, -0.062, -0.055)
 """What a point of the mortgage rate does to the log price of each kind."""
 NOISE = (1.15, 0.95, 0.80)
