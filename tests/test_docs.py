@@ -11,6 +11,9 @@ import pytest
 
 from sandbox.capacity.faults import KINDS
 from sandbox.cli.main import main
+from sandbox.spec.cleaning import STEPS
+from sandbox.task import TASKS, get_task
+from sandbox.task.regression import COVERAGE, TOLERANCE
 
 ROOT = Path(__file__).parent.parent
 
@@ -147,6 +150,19 @@ def test_the_fraud_design_is_what_its_figures_give() -> None:
     assert essay.filled(page, worse) != page
     bare = essay.FIGURE.sub("", essay.TABLE.sub("", page))
     assert re.findall(r"(?<![A-Za-z0-9_/])\d+(?!\d)", bare.replace("p99", "")) in (["99"], [])
+
+
+def test_the_page_of_tasks_says_what_the_code_does() -> None:
+    page = (ROOT / "docs" / "tasks.md").read_text()
+    rows = [re.split(r" *\| *", line)[1:-1] for line in page.splitlines() if line.startswith("| `")]
+    assert [row[0].strip("`") for row in rows] == list(TASKS)
+    for name, _, metric, baseline, *_, cases in rows:
+        task = get_task(name.strip("`"))
+        assert metric == f"`{task.primary}`" and baseline == f"`{task.baseline}`", name
+        assert cases == task.cases
+    assert COVERAGE == 0.9 and "nine labels in ten" in page
+    assert TOLERANCE == 0.1 and "more than a tenth" in page
+    assert all(f"`{step}`" in page for step in STEPS)
 
 
 def test_the_interview_page_says_what_the_code_does() -> None:
