@@ -171,7 +171,8 @@ class RegressionTask(Task):
         known = {
             "within_10_percent": lambda: float(1.0 - self.bad_chance(s, spread).mean()),
             "mae": lambda: float((s * deviation).mean() * _ABSOLUTE),
-            "mape": lambda: float(deviation.mean() * _ABSOLUTE),
+            # No estimate, score 0, is off by all of the label.
+            "mape": lambda: float(np.where(s > 0, deviation * _ABSOLUTE, 1.0).mean()),
             "r2": lambda: 1.0 - float(error.mean()) / total if total > 0 else float("nan"),
             "interval_width": lambda: float(_width(spread).mean()),
         }
@@ -196,14 +197,16 @@ class RegressionTask(Task):
         """Return how probable it is that each estimate is off by more than a tenth.
 
         ``P(|Z| > log(1.1) / s)`` for a standard normal Z and the standard deviation s of the
-        row's log error; 1 without a spread, as nothing is promised then.
+        row's log error; 1 without a spread, as nothing is promised then, and where there is no
+        estimate (score 0 or NaN), as in `is_bad`.
         """
         from scipy.special import erfc
 
         if spread is None:
             return np.ones(len(score))
         deviation = np.maximum(_floats(spread) / _QUANTILE, 1e-9)
-        return np.asarray(erfc(np.log1p(TOLERANCE) / deviation / np.sqrt(2.0)), dtype=np.float64)
+        chance = erfc(np.log1p(TOLERANCE) / deviation / np.sqrt(2.0))
+        return np.where(_floats(score) > 0, chance, 1.0)
 
     def cases_in(self, label: Array) -> float:
         """Return the number of known labels."""
