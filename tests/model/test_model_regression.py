@@ -49,11 +49,8 @@ def homes(rows: int = 4000, seed: int = 0, tails: bool = False) -> TrainingData:
     x = rng.normal(size=(rows, 4)).astype(np.float32)
     x[:, 1] = rng.random(rows) < 0.5
     deviation = np.where(x[:, 1] > 0, 0.2, 0.05)
-    if tails:
-        # Most rows are quiet, some are far off: no normal distribution.
-        noise = rng.standard_t(1.2, rows) * 0.3
-    else:
-        noise = rng.normal(size=rows)
+    # With tails, most rows are quiet and some are far off.
+    noise = 0.3 * rng.standard_t(1.2, rows) if tails else rng.normal(size=rows)
     label = np.exp(12.0 + 0.4 * x[:, 0] - 0.1 * x[:, 2] + deviation * noise)
     x[rng.random(rows) < 0.1, 3] = np.nan
     return TrainingData(
