@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sandbox.spec.base import Spec, SpecError
 
@@ -61,6 +61,13 @@ class CleanStep(Spec):
         if not isinstance(value[step], dict):
             raise SpecError(f"expected {_EXAMPLES[step]}", step)
         return {"step": step, **value[step]}
+
+    @field_validator("with_", mode="before")
+    @classmethod
+    def _true_is_neither(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError("expected a number or a category")
+        return value
 
     @model_validator(mode="after")
     def _complete(self) -> CleanStep:
