@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -120,8 +119,7 @@ def test_dead_letters_have_no_spread(prepared: Prepared) -> None:
     assert log.bad(slice(0, 1)).all() and log.column("decision")[0] == ALLOW
 
 
-def test_the_template_answers_by_itself(prepared: Prepared, tmp_path: Path) -> None:
-    """Its design cleans weights in grams for features, and the log keeps them as they came."""
+def test_what_came_is_logged_and_what_was_cleaned_is_used(prepared: Prepared) -> None:
     service = Service(prepared)
     n = 2
     times = prepared.scenario.start_time + 60.0 * np.arange(n)
