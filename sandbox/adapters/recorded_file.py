@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sandbox.adapters.recorded_positive import Positive
 from sandbox.errors import UsageError, suggest
 
 __all__ = ["EventsFile", "TableFile", "match_columns"]
@@ -37,7 +38,10 @@ class EventsFile:
     pace
         Rows a second, where the file has no times: they are played in their order.
     positive
-        Text of a label that counts as 1, any other as 0; None: labels are numbers.
+        What a label must be to count as 1, any other as 0; None: labels are numbers.
+    sessions
+        Longest gap within a request [s], where the file has no requests: rows of one user without
+        a longer one are the candidates of one.
     """
 
     path: Path
@@ -46,7 +50,8 @@ class EventsFile:
     scratch: Path
     told: Told = lambda _: None
     pace: float | None = None
-    positive: str | None = None
+    positive: Positive | None = None
+    sessions: float | None = None
 
 
 class TableFile:
