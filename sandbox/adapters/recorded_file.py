@@ -160,7 +160,10 @@ class TableFile:
 
 
 def match_columns(
-    table: TableFile, given: Sequence[str], fields: Mapping[str, bool]
+    table: TableFile,
+    given: Sequence[str],
+    fields: Mapping[str, bool],
+    instead: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return which column of the file holds each field.
 
@@ -172,6 +175,8 @@ def match_columns(
         ``column=field`` as typed; other fields are looked up by their own name.
     fields
         Every field, and whether it must be there.
+    instead
+        An option that does without a field, as it is typed.
 
     Raises
     ------
@@ -202,10 +207,12 @@ def match_columns(
             found[field] = field
     missing = [field for field, needed in fields.items() if needed and field not in found]
     if missing:
+        options = [(field, option) for field, option in (instead or {}).items() if field in missing]
+        other = "".join(f"; or, where there is no {field}: {option}" for field, option in options)
         raise UsageError(
             f"no column for {', '.join(missing)}",
             where=str(table.path),
             got=f"columns {', '.join(table.names)}",
-            hint=f"Say which it is: --map COLUMN={missing[0]}",
+            hint=f"Say which it is: --map COLUMN={missing[0]}{other}",
         )
     return found

@@ -126,7 +126,9 @@ def _match(file: EventsFile, table: TableFile, schema: EventSchema) -> dict[str,
     fields |= {name: not column.nullable for name, column in schema.columns.items()}
     if made:
         fields[made] = False
-    columns = match_columns(table, file.columns, {**fields, "label": True, "label_time": False})
+    fields |= {"label": True, "label_time": False}
+    instead = {} if slate is None else {slate.request: "--sessions 30min"}
+    columns = match_columns(table, file.columns, fields, instead)
     for name, what, option in (
         ("event_time", "times", "--pace"),
         (made, "requests", "--sessions"),

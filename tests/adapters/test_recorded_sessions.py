@@ -35,12 +35,12 @@ ROWS = f"""\
 
 def read(
     folder: Path, text: str = HEAD + ROWS, given: tuple[str, ...] = MAP,
-    schema: EventSchema = SCHEMA, pace: float | None = None,
+    schema: EventSchema = SCHEMA, pace: float | None = None, gap: float | None = 1800.0,
 ) -> Recording:  # fmt: skip
     path = folder / "ratings.csv"
     path.write_text(text)
     high = parse_positive(">=4")
-    file = EventsFile(path, given, 1.0, folder, pace=pace, positive=high, sessions=1800.0)
+    file = EventsFile(path, given, 1.0, folder, pace=pace, positive=high, sessions=gap)
     survey = survey_recording(file, schema)
     rule = LabelRule((0.0, 1.0), None)
     return read_recording(survey, schema, rule, survey.first, survey.last + 1.0)
@@ -112,6 +112,11 @@ def test_a_file_with_requests_needs_no_sessions(tmp_path: Path) -> None:
     text = "request," + HEAD + f"7,1,10,4,{T:.0f}\n"
     with pytest.raises(UsageError, match=r"--sessions: the file has requests of its own.*Leave"):
         read(tmp_path, text)
+
+
+def test_a_file_without_requests_is_told_of_sessions(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"; or, where there is no request: --sessions 30min$"):
+        read(tmp_path, gap=None)
 
 
 def test_an_even_pace_has_no_sessions(tmp_path: Path) -> None:
