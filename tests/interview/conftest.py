@@ -41,6 +41,15 @@ runs:
     - decision.review.capacity=50/day
     - model.champion.xgboost.trees=25
 """,
+    "house-prices": """\
+runs:
+  days: 28
+  seed: 7
+  onsets: [3d, 14d]
+  set:
+    - population=432000
+    - objectives.interval_width.at_most=0.6
+""",
     "spam": """\
 runs:
   days: 15
