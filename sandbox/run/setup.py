@@ -138,6 +138,16 @@ def check_slates(design: Design, scenario: Scenario, task: Task) -> None:
             f"task {task.name} needs candidates of requests", where="event.slate",
             expected="{request: KEY, user: KEY, item: KEY}",
         )  # fmt: skip
+    kind = design.model.retrieval.kind if design.model.retrieval else None
+    columns = scenario.event.columns
+    told = [str(f.of) for f in design.features if f.operation == "column"]
+    known = [name for name in told if name in columns and columns[name].type == "category"]
+    if kind is not None and kind not in known:
+        raise UsageError(
+            "not a category that is among the features", where="model.retrieval.kind", got=kind,
+            expected=f"one of {', '.join(known)}" if known else "no such key",
+            hint=suggest(kind, known),
+        )  # fmt: skip
     if task.has_groups == (design.decision.show is not None):
         return
     raise UsageError(
