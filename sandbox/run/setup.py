@@ -24,7 +24,7 @@ from sandbox.spec.units import parse_quantity
 from sandbox.task import Task, get_task
 from sandbox.world import Catalogue, World, load_world_class
 
-__all__ = ["DAY", "Prepared", "prepare"]
+__all__ = ["DAY", "Prepared", "check_live", "prepare"]
 
 DAY = 86400.0
 
@@ -123,6 +123,23 @@ def prepare(
         days=days or scenario.days,
         recording=recording,
     )
+
+
+def check_live(prepared: Prepared) -> None:
+    """Refuse what no live system is built for yet.
+
+    Raises
+    ------
+    UsageError
+        Of a ranking: workers share events by the key of the last stage, and that is no request.
+    """
+    if prepared.task.has_groups:
+        raise UsageError(
+            f"{prepared.name}: live roles cannot rank yet, as the candidates of a request have to "
+            "meet at one worker",
+            expected="a scenario of another task",
+            hint="`sandbox run` plays it.",
+        )
 
 
 def check_slates(design: Design, scenario: Scenario, task: Task) -> None:
