@@ -140,6 +140,7 @@ def train(
     check_model(model, task)
     past, later = _slices(data, window, model, task)
     rng = _rng(seed, number)
+    slate = _with_kind(slate, model, names)
     seen = _blinded(past.features, names, model)
     fitted, plain = fit_both(model, task, seen, past.label, rng, slate)
     baseline = Scorer(plain, Identity())
@@ -182,6 +183,7 @@ def refit(
     mask = window.training_rows(data.event_time) | window.validation_rows(data.event_time)
     rows = data.rows(mask)
     rng = _rng(seed, version.number)
+    slate = _with_kind(slate, model, version.names)
     seen = _blinded(rows.features, version.names, model)
     fitted = fit_for(model.champion, model, task, seen, rows.label, rng, slate)
     calibrator = version.scorer.calibrator
@@ -252,6 +254,14 @@ def _blinded(
     seen = features.copy()
     seen[:, hidden] = 0.0
     return seen
+
+
+def _with_kind(
+    slate: SlateColumns | None, model: ModelSpec, names: tuple[str, ...]
+) -> SlateColumns | None:
+    """Return the columns that name things, with that of an item's kind where the model wants it."""
+    kind = model.retrieval.kind if model.retrieval else None
+    return slate if slate is None or kind is None else replace(slate, kind=names.index(kind))
 
 
 def _calibrated(model: ModelSpec, fitted: Fitted, later: TrainingData) -> tuple[Scorer, ScoredRows]:
