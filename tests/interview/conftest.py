@@ -43,12 +43,16 @@ runs:
 """,
     "house-prices": """\
 runs:
-  days: 28
+  days: 20
   seed: 7
-  onsets: [3d, 14d]
+  onsets: [3d, 10d]
   set:
-    - population=432000
-    - objectives.interval_width.at_most=0.6
+    - population=600000
+    - objectives.interval_width.at_most=0.8
+    - objectives.within_10_percent.window=14d
+    - objectives.mape.window=14d
+    - objectives.interval_coverage.window=14d
+    - objectives.interval_width.window=14d
 """,
     "spam": """\
 runs:
