@@ -131,7 +131,8 @@ def sold(age: float) -> float:
 def valuer_rate() -> float:
     """What one worker carries; six columns of the listing and three of the cell."""
     return 500 / batch(
-        {"fetch": 1, "decode": 1, "send": 1, "check": 1, "feature": 3, "score": 150, "decide": 1})  # fmt: skip
+        {"fetch": 1, "decode": 1, "send": 1, "check": 1, "feature": 3, "score": 150,
+         "decide": 1})  # fmt: skip
 
 
 HOMES: Mapping[str, Callable[[], float]] = {
