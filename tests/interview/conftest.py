@@ -43,16 +43,16 @@ runs:
 """,
     "house-prices": """\
 runs:
-  days: 20
+  days: 16
   seed: 7
-  onsets: [3d, 10d]
+  onsets: [3d, 8d]
   set:
-    - population=600000
+    - population=720000
     - objectives.interval_width.at_most=0.8
-    - objectives.within_10_percent.window=14d
-    - objectives.mape.window=14d
-    - objectives.interval_coverage.window=14d
-    - objectives.interval_width.window=14d
+    - objectives.within_10_percent.window=10d
+    - objectives.mape.window=10d
+    - objectives.interval_coverage.window=10d
+    - objectives.interval_width.window=10d
 """,
     "spam": """\
 runs:
