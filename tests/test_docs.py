@@ -33,12 +33,13 @@ def test_the_seeds_page_is_what_its_figures_give() -> None:
     assert seeds.render([{**row, "lost": row["lost"] + 1} for row in rows]) != seeds.render(rows)
 
 
-def test_the_seeds_page_of_a_scenario_is_what_its_figures_give() -> None:
+@pytest.mark.parametrize("name", ["spam", "recommendations"])
+def test_the_seeds_page_of_a_scenario_is_what_its_figures_give(name: str) -> None:
     seeds = load("scenario_seeds")
-    data, page = seeds.pages("spam")
+    data, page = seeds.pages(name)
     rows = json.loads(data.read_text())
-    assert page.read_text() == seeds.render("spam", rows)
-    assert seeds.render("spam", [{**r, "lost": r["lost"] + 1} for r in rows]) != page.read_text()
+    assert page.read_text() == seeds.render(name, rows)
+    assert seeds.render(name, [{**r, "lost": r["lost"] + 1} for r in rows]) != page.read_text()
 
 
 def test_links_of_the_readme_lead_somewhere() -> None:
