@@ -11,6 +11,9 @@ import pytest
 
 from sandbox.capacity.faults import KINDS
 from sandbox.cli.main import main
+from sandbox.spec.cleaning import STEPS
+from sandbox.task import TASKS, get_task
+from sandbox.task.regression import COVERAGE, TOLERANCE
 
 ROOT = Path(__file__).parent.parent
 
@@ -150,10 +153,36 @@ def test_the_fraud_design_is_what_its_figures_give() -> None:
     assert re.findall(r"(?<![A-Za-z0-9_/])\d+(?!\d)", bare.replace("p99", "")) in (["99"], [])
 
 
-def test_the_interview_page_says_what_the_code_does() -> None:
+def test_the_page_of_tasks_says_what_the_code_does() -> None:
+    page = (ROOT / "docs" / "tasks.md").read_text()
+    rows = [re.split(r" *\| *", line)[1:-1] for line in page.splitlines() if line.startswith("| `")]
+    assert [row[0].strip("`") for row in rows] == list(TASKS)
+    for name, _, metric, baseline, *_, cases in rows:
+        task = get_task(name.strip("`"))
+        assert metric == f"`{task.primary}`" and baseline == f"`{task.baseline}`", name
+        assert cases == task.cases
+    assert COVERAGE == 0.9 and "nine labels in ten" in page
+    assert TOLERANCE == 0.1 and "more than a tenth" in page
+    assert all(f"`{step}`" in page for step in STEPS)
+
+
+@pytest.mark.parametrize("scenario", ["fraud", "spam"])
+def test_the_interview_page_says_what_the_code_does(scenario: str) -> None:
     page = (ROOT / "docs" / "interview.md").read_text()
     for level, bar in (("junior", 45), ("senior", 60), ("staff", 70)):
         assert str(bar) in page and level in page
-    text = (ROOT / "scenarios" / "fraud" / "walkthrough.yaml").read_text()
+    assert f"walkthrough {scenario}" in page
+    text = (ROOT / "scenarios" / scenario / "walkthrough.yaml").read_text()
     assert "bars: {junior: 45, senior: 60, staff: 70}" in text and "days: 28" in text
     assert "28\nsimulated days" in page
+
+
+def test_measured_figures_of_interviews_name_runs_that_can_be_done() -> None:
+    from sandbox.interview.content import load_walkthrough
+
+    bench = load("walkthrough_figures")
+    commands = bench.measured(load_walkthrough("spam", bench.ROOTS))
+    assert sum(map(len, commands.values())) >= 10
+    for command, figures in commands.items():
+        known = {*bench.prepared(command).scenario.objectives, "money.total"}
+        assert {one.source.rpartition(": ")[2] for one in figures.values()} <= known

@@ -1,8 +1,8 @@
 """Recorded events: a file of any order and size becomes blocks of clean events in order of time.
 
-Two passes: the first sees when things happened, the second keeps the span that is played. Rows that
-break the schema are refused with a reason and counted; a file that cannot be played at all is one
-`UsageError`.
+Two passes: the first (`recorded_survey`) sees when things happened, the second keeps the span that
+is played. Rows that break the schema are refused with a reason and counted; a file that cannot be
+played at all is one `UsageError`.
 """
 
 from __future__ import annotations
@@ -15,17 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.adapters.recorded_file import EventsFile, TableFile, match_columns
 from sandbox.adapters.recorded_spill import DAY, DayStore
+from sandbox.adapters.recorded_survey import EARLIEST, LATEST, Survey
 from sandbox.adapters.recorded_values import (
     FINE,
     NULL,
     OUT_OF_RANGE,
     WRONG_TYPE,
-    Values,
     categories,
     keys,
-    named,
     numbers,
     texts,
     times,
@@ -34,12 +32,9 @@ from sandbox.batch import Batch, missing_value
 from sandbox.errors import UsageError
 from sandbox.spec.scenario import Column, EventSchema
 
-__all__ = ["LabelRule", "Recording", "Survey", "read_recording", "survey_recording"]
+__all__ = ["LabelRule", "Recording", "read_recording"]
 
 _REASONS = {NULL: "null", WRONG_TYPE: "wrong_type", OUT_OF_RANGE: "out_of_range"}
-_EARLIEST, _LATEST = 0.0, 7.3e9  # 1970 to 2201 [s since epoch]
-_PACED_FROM = 1_767_571_200.0
-"""Time of the first row of a file without times [s since epoch]: a Monday, 2026-01-05."""
 
 
 @dataclass(frozen=True)
@@ -50,30 +45,6 @@ class LabelRule:
     """Its possible values; any number when empty."""
     absence: float | None
     """What an empty label stands for; None: a row without a label cannot be played."""
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What a first look at a file's times says."""
-
-    file: EventsFile
-    table: TableFile
-    columns: Mapping[str, str]
-    """The file's column for each field."""
-    days: Mapping[int, int]
-    """Rows by day since the epoch; those without a readable time are in none."""
-    first: float
-    last: float
-    """Earliest and latest time [s since epoch]."""
-
-    def moments(self, piece: Mapping[str, Any], rows: NDArray[np.int64]) -> Values:
-        """Return the times of rows [s since epoch], and why some cannot be read."""
-        return _moments(self.file, self.columns, piece, rows)
-
-    def rows_between(self, start: float, end: float) -> int:
-        """Return how many rows fall on the days from `start` to before `end` [s since epoch]."""
-        low, high = start / DAY, end / DAY
-        return sum(rows for day, rows in self.days.items() if low - 1 < day < high)
 
 
 @dataclass
@@ -122,77 +93,13 @@ class Recording:
         return Batch({name: np.zeros(0, dtype=kind) for name, kind in kinds.items()})
 
 
-def survey_recording(file: EventsFile, schema: EventSchema) -> Survey:
-    """Look at a file's columns and times.
-
-    Raises
-    ------
-    UsageError
-        If columns are missing, or no time can be read.
-    """
-    table = TableFile(file.path)
-    fields = {schema.id: file.pace is None, "event_time": file.pace is None}
-    fields |= {name: not column.nullable for name, column in schema.columns.items()}
-    columns = match_columns(table, file.columns, {**fields, "label": True, "label_time": False})
-    if file.pace is not None and "event_time" in columns:
-        raise UsageError(
-            "the file has times of its own", where="--pace", got=columns["event_time"],
-            hint="Leave --pace out.",
-        )  # fmt: skip
-    days: Counter[int] = Counter()
-    first, last, rows, example = np.inf, -np.inf, 0, ""
-    name = columns.get("event_time", columns["label"])
-    for piece in table.pieces([name], lambda share: file.told(share / 2)):
-        numbers_of_rows = np.arange(rows, rows + len(piece[name]), dtype=np.int64)
-        moments, _ = _moments(file, columns, piece, numbers_of_rows)
-        rows += len(moments)
-        known = moments[np.isfinite(moments)]
-        if not len(known):
-            example = example or next((str(v) for v in piece[name].to_pylist() if v), "")
-            continue
-        first, last = min(first, float(known.min())), max(last, float(known.max()))
-        numbered, counts = np.unique(np.floor(known / DAY).astype(np.int64), return_counts=True)
-        days.update(dict(zip(numbered.tolist(), counts.tolist(), strict=True)))
-    where = f"{file.path} {name}"
-    if not rows:
-        raise UsageError("the file has no rows", where=str(file.path))
-    if not days:
-        raise UsageError(
-            "no time can be read", where=where, got=example or "nothing",
-            expected="timestamps, ISO 8601 text, or numbers",
-        )  # fmt: skip
-    _check_era(first, last, where)
-    return Survey(file, table, columns, days, first, last)
-
-
-def _moments(
-    file: EventsFile, columns: Mapping[str, str], piece: Mapping[str, Any], rows: NDArray[np.int64]
-) -> Values:
-    if file.pace is None:
-        return times(piece[columns["event_time"]], file.time_unit)
-    return _PACED_FROM + rows / file.pace, np.full(len(rows), FINE, dtype=np.int8)
-
-
-def _check_era(first: float, last: float, where: str) -> None:
-    """Refuse numbers that are not seconds rather than play them as such."""
-    if first >= _EARLIEST and last <= _LATEST:
-        return
-    raise UsageError(
-        "times outside the years 1970 to 2200",
-        where=where,
-        got=f"{first:.0f} to {last:.0f} s since 1970",
-        expected="seconds, unless --time-unit says otherwise",
-        hint="For milliseconds: --time-unit ms",
-    )
-
-
 def read_recording(
     survey: Survey, schema: EventSchema, labels: LabelRule, start: float, end: float
 ) -> Recording:
     """Read and check the rows with ``start <= event_time < end`` [s since epoch].
 
     Rows whose time cannot be read are refused too. Memory holds one piece of the file, one day of
-    events, and 16 bytes a row.
+    events, 16 bytes for each of these rows, and with sessions 8 for each row of the file.
 
     Raises
     ------
@@ -202,7 +109,8 @@ def read_recording(
         If intermediate files cannot be written.
     """
     file, table = survey.file, survey.table
-    recording = Recording(schema, DayStore(file.scratch))
+    request = schema.slate.request if survey.sessions and schema.slate else None
+    recording = Recording(schema, DayStore(file.scratch, together=request))
     check = _RowCheck(survey, schema, labels, recording, (start, end))
     seen = 0
     for piece in table.pieces(list(survey.columns.values()), lambda s: file.told(0.5 + s / 2)):
@@ -256,7 +164,7 @@ class _RowCheck:
             piece = {name: column.filter(inside) for name, column in piece.items()}
         fine = np.ones(len(rows), dtype=np.bool_)
         columns: dict[str, NDArray[Any]] = {"row": rows, "time": moments}
-        reasons[(moments < _EARLIEST) | (moments > _LATEST)] = OUT_OF_RANGE
+        reasons[(moments < EARLIEST) | (moments > LATEST)] = OUT_OF_RANGE
         self._refuse("event_time", reasons, columns, fine)
         if self._schema.id in of:
             columns["id"], reasons = keys(piece[of[self._schema.id]])
@@ -264,14 +172,21 @@ class _RowCheck:
             columns["id"], reasons = rows, np.full(len(rows), FINE, dtype=np.int8)
         self._refuse(self._schema.id, reasons, columns, fine)
         for name, spec in self._schema.columns.items():
-            if name not in of:
-                kind = _stored_as(spec)
-                columns[name] = np.full(len(rows), missing_value(kind), dtype=kind)
-                continue
-            columns[name], reasons = _column(piece[of[name]], spec)
-            self._refuse(name, reasons, columns, fine)
+            if name in of:
+                columns[name], reasons = _column(piece[of[name]], spec)
+                self._refuse(name, reasons, columns, fine)
+            else:
+                columns[name] = self._absent(name, spec, rows)
         self._convert_labels(piece, columns, fine)
         return columns, fine
+
+    def _absent(self, name: str, spec: Column, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return a column that the file does not have: missing, but for the requests made here."""
+        sessions, slate = self._survey.sessions, self._schema.slate
+        if sessions is not None and slate is not None and name == slate.request:
+            return sessions.request[rows]  # a row without one lacks its user, and is refused
+        kind = _stored_as(spec)
+        return np.full(len(rows), missing_value(kind), dtype=kind)
 
     def _convert_labels(
         self,
@@ -281,10 +196,9 @@ class _RowCheck:
     ) -> None:
         """Add `label` and, where the file has it, `label_time` (infinity: never)."""
         of, rule = self._survey.columns, self._labels
-        if self._survey.file.positive is None:
-            label, reasons = numbers(piece[of["label"]])
-        else:
-            label, reasons = named(piece[of["label"]], self._survey.file.positive)
+        positive = self._survey.file.positive
+        told = piece[of["label"]]
+        label, reasons = numbers(told) if positive is None else positive.labels(told)
         absent = reasons == NULL
         if rule.values:
             reasons[(reasons == FINE) & ~np.isin(label, rule.values)] = OUT_OF_RANGE

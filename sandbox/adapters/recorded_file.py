@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sandbox.adapters.recorded_positive import Positive
 from sandbox.errors import UsageError, suggest
 
 __all__ = ["EventsFile", "TableFile", "match_columns"]
@@ -37,7 +38,10 @@ class EventsFile:
     pace
         Rows a second, where the file has no times: they are played in their order.
     positive
-        Text of a label that counts as 1, any other as 0; None: labels are numbers.
+        What a label must be to count as 1, any other as 0; None: labels are numbers.
+    sessions
+        Longest gap within a request [s], where the file has no requests: rows of one user without
+        a longer one are the candidates of one.
     """
 
     path: Path
@@ -46,7 +50,8 @@ class EventsFile:
     scratch: Path
     told: Told = lambda _: None
     pace: float | None = None
-    positive: str | None = None
+    positive: Positive | None = None
+    sessions: float | None = None
 
 
 class TableFile:
@@ -155,7 +160,10 @@ class TableFile:
 
 
 def match_columns(
-    table: TableFile, given: Sequence[str], fields: Mapping[str, bool]
+    table: TableFile,
+    given: Sequence[str],
+    fields: Mapping[str, bool],
+    instead: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return which column of the file holds each field.
 
@@ -167,6 +175,8 @@ def match_columns(
         ``column=field`` as typed; other fields are looked up by their own name.
     fields
         Every field, and whether it must be there.
+    instead
+        An option that does without a field, as it is typed.
 
     Raises
     ------
@@ -197,10 +207,12 @@ def match_columns(
             found[field] = field
     missing = [field for field, needed in fields.items() if needed and field not in found]
     if missing:
+        options = [(field, option) for field, option in (instead or {}).items() if field in missing]
+        other = "".join(f"; or, where there is no {field}: {option}" for field, option in options)
         raise UsageError(
             f"no column for {', '.join(missing)}",
             where=str(table.path),
             got=f"columns {', '.join(table.names)}",
-            hint=f"Say which it is: --map COLUMN={missing[0]}",
+            hint=f"Say which it is: --map COLUMN={missing[0]}{other}",
         )
     return found

@@ -33,11 +33,14 @@ class DayStore:
     ----------
     folder
         A folder to write in; whoever made it removes it.
+    together
+        A column whose equal values stand together among rows of one time; by number of row if None.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, together: str | None = None) -> None:
         with output_errors(folder):
             self._folder = Path(tempfile.mkdtemp(dir=folder))  # several stores may share a folder
+        self._order = ("row", together, "time") if together else ("row", "time")
         self._parts: dict[int, list[Path]] = {}
         self._buffer: list[Columns] = []
         self._buffered = 0
@@ -95,7 +98,7 @@ class DayStore:
             with np.load(path, allow_pickle=False) as stored:
                 parts.append({name: stored[name] for name in stored.files})
         whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        order = np.lexsort((whole["row"], whole["time"]))
+        order = np.lexsort([whole[name] for name in self._order])
         return {name: values[order] for name, values in whole.items()}
 
     def _flush(self) -> None:

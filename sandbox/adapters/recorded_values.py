@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FINE", "NULL", "OUT_OF_RANGE", "WRONG_TYPE", "Values", "categories", "keys", "named",
-           "numbers", "texts", "times"]  # fmt: skip
+__all__ = ["FINE", "NULL", "OUT_OF_RANGE", "WRONG_TYPE", "Values", "categories", "keys", "numbers",
+           "texts", "times"]  # fmt: skip
 
 FINE, NULL, WRONG_TYPE, OUT_OF_RANGE = range(4)
 """Reasons why a value cannot be used, as codes."""
@@ -80,15 +80,6 @@ def categories(column: Any, names: Sequence[str]) -> Values:
     unknown = values >= len(names)
     reasons[unknown] = OUT_OF_RANGE
     return np.where(unknown, -1, values), reasons
-
-
-def named(column: Any, positive: str) -> Values:
-    """Return 1 where the text is `positive`, 0 where it is another (missing: NaN), and reasons."""
-    import pyarrow as pa
-
-    found = [text and text.strip() for text in column.cast(pa.string()).to_pylist()]
-    values = np.array([float(text == positive) if text else np.nan for text in found])
-    return values, np.where(np.isnan(values), NULL, FINE).astype(np.int8)
 
 
 def texts(column: Any, most: int) -> Values:

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from sandbox.batch import Batch
 from sandbox.capacity.drive import Driven, drive
 from sandbox.capacity.plant import texts_hashed
-from sandbox.pipeline.decide import decide
+from sandbox.pipeline.decide import decide, decide_slates
 from sandbox.pipeline.features.online import warm_up
 from sandbox.pipeline.handler import Handler
 from sandbox.simulate.network_kernels import COOLED
 from sandbox.spec.capacity import CostLine, Produced, Profile
 from sandbox.spec.scenario import EventSchema
+from sandbox.task.ranking import PLACES
 
 __all__ = [
     "SIZES", "StepTimer", "Supply", "between", "calibrate", "fit_line", "machine", "ready",
@@ -238,7 +239,12 @@ class StepTimer:
         marks.append(time.perf_counter())
         score, spread = self._serving.score(features), self._serving.spread(features)
         marks.append(time.perf_counter())
-        decided = decide(score if spread is None else spread, self._serving.thresholds)
+        risk, slate = score if spread is None else spread, pipeline.plan.slate
+        decided = (
+            decide(risk, self._serving.thresholds)
+            if slate is None
+            else decide_slates(score, features[:, slate.request], PLACES)
+        )
         version = np.zeros(len(valid), dtype=np.int16)
         ids = valid[pipeline.plan.id]
         self._codec.encode_decisions(ids, decided.decision, score, version)

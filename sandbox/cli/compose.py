@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.cli.designs import prepare_design
+from sandbox.cli.designs import prepare_live
 from sandbox.cli.places import scenario_roots
 from sandbox.cli.tables import say, say_json, say_table
 from sandbox.errors import SandboxError, UsageError
@@ -58,7 +58,7 @@ def up_compose(
     SandboxError
         If Docker is missing, a port is taken, or a service does not become ready.
     """
-    prepare_design(name, design, seed, None, list(scenarios))
+    prepare_live(name, design, seed, None, list(scenarios))
     settings = {
         "SCENARIO": name, "SPEED": f"{speed:.10g}", "SEED": str(seed), "WORKERS": str(workers),
         **_mounted(name, design, scenarios),

@@ -12,7 +12,7 @@ from sandbox.cli.places import scenario_roots
 if TYPE_CHECKING:
     from sandbox.run.setup import Prepared
 
-__all__ = ["DesignFile", "ProfileFile", "prepare_design"]
+__all__ = ["DesignFile", "ProfileFile", "prepare_design", "prepare_live"]
 
 DesignFile = Annotated[
     Path | None,
@@ -48,3 +48,18 @@ def prepare_design(
         name, design=design, seed=seed, days=1, overrides=overrides or (), incidents=(),
         roots=scenario_roots(scenarios or ()),
     )  # fmt: skip
+
+
+def prepare_live(
+    name: str,
+    design: Path | None,
+    seed: int,
+    overrides: list[str] | None,
+    scenarios: list[Path] | None,
+) -> Prepared:
+    """Do as `prepare_design`, for a system that lives; what cannot be lived is refused."""
+    from sandbox.run.setup import check_live
+
+    prepared = prepare_design(name, design, seed, overrides, scenarios)
+    check_live(prepared)
+    return prepared

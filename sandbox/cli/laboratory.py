@@ -15,6 +15,7 @@ from sandbox.cli.recorded import (
     EventsMap,
     Pace,
     Positive,
+    Sessions,
     TimeUnit,
     recorded_events,
 )
@@ -54,6 +55,7 @@ def train(
     time_unit: TimeUnit = "s",
     pace: Pace = None,
     positive: Positive = None,
+    sessions: Sessions = None,
     out: Out = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -75,9 +77,10 @@ def train(
     typed += [word for column in columns or () for word in ("--map", column)]
     typed += ["--pace", pace] if pace else []
     typed += ["--positive", positive] if positive else []
+    typed += ["--sessions", sessions] if sessions else []
     silent = quiet or as_json
     with recorded_events(
-        events, columns or (), time_unit, pace, positive, quiet=silent
+        events, columns or (), time_unit, pace, positive, sessions, quiet=silent
     ) as recorded:  # fmt: skip
         prepared = prepare(
             name,

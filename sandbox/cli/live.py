@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sandbox.cli.designs import DesignFile, prepare_design
+from sandbox.cli.designs import DesignFile, prepare_live
 from sandbox.cli.options import Json, Name, Overrides, Quiet, Scenarios, Seed
 from sandbox.cli.progress import telling
 from sandbox.cli.stop import Stop, listening
@@ -88,7 +88,7 @@ def up(
             scenarios=scenarios or (), as_json=as_json,
         )  # fmt: skip
         return
-    prepared = prepare_design(name, design, seed, overrides, scenarios)
+    prepared = prepare_live(name, design, seed, overrides, scenarios)
     with listening() as stop, _folder(state) as folder:
         options = EmbeddedOptions(speed, workers or 1, listen)
         _live(prepared, folder, options, stop, quiet=quiet or as_json, as_json=as_json)
@@ -210,7 +210,7 @@ def role(
     from sandbox.live.processes import ROLES, check_role
 
     check_role(name)
-    prepared = prepare_design(scenario, design, seed, overrides, scenarios)
+    prepared = prepare_live(scenario, design, seed, overrides, scenarios)
     machine = socket.gethostname()
     called = process or f"{name}-{machine}"
     place = _Place(prepared, kafka, registry, state, called, speed)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sandbox.adapters.recorded_file import EventsFile
 
-__all__ = ["Events", "EventsMap", "Pace", "Positive", "TimeUnit", "recorded_events"]
+__all__ = ["Events", "EventsMap", "Pace", "Positive", "Sessions", "TimeUnit", "recorded_events"]
 
 _UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
@@ -47,8 +47,17 @@ Pace = Annotated[
 ]
 Positive = Annotated[
     str | None,
-    typer.Option("--positive", metavar="TEXT", help="Text of a label in FILE that means 1."),
+    typer.Option(
+        "--positive", metavar="TEXT", help="Label in FILE that means 1: a word, or such as '>=4'."
+    ),
 ]
+Sessions = Annotated[
+    str | None,
+    typer.Option(
+        "--sessions", metavar="GAP",
+        help="FILE has no requests: a user's rows without a longer gap, such as 30min, are one.",
+    ),
+]  # fmt: skip
 
 
 @contextmanager
@@ -58,6 +67,7 @@ def recorded_events(
     unit: str,
     pace: str | None,
     positive: str | None,
+    sessions: str | None,
     *,
     quiet: bool,
 ) -> Iterator[EventsFile | None]:
@@ -66,7 +76,8 @@ def recorded_events(
     Raises
     ------
     UsageError
-        For other options without a file, an unknown unit, or a pace that is none.
+        For other options without a file, an unknown unit, or a pace, a comparison or a gap that is
+        none.
     """
     if unit not in _UNITS:
         raise UsageError(
@@ -76,18 +87,22 @@ def recorded_events(
     if path is None:
         if columns:
             raise UsageError("nothing to map", where="--map", hint="Add --events FILE.")
-        for option, given in (("--pace", pace), ("--positive", positive)):
-            if given is not None:
-                raise UsageError("nothing to play", where=option, hint="Add --events FILE.")
+        options = {"--pace": pace, "--positive": positive, "--sessions": sessions}
+        for option in (name for name, given in options.items() if given is not None):
+            raise UsageError("nothing to play", where=option, hint="Add --events FILE.")
         yield None
         return
     from sandbox.adapters.recorded_file import EventsFile
+    from sandbox.adapters.recorded_positive import parse_positive
 
+    rate = None if pace is None else _rate(pace)
+    label = None if positive is None else parse_positive(positive)
+    gap = None if sessions is None else _gap(sessions)
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-events-"))
         told = _progress(stack, path, quiet=quiet)
-        rate = None if pace is None else _rate(pace)
-        yield EventsFile(path, tuple(columns), _UNITS[unit], Path(folder), told, rate, positive)
+        of, scale, scratch = tuple(columns), _UNITS[unit], Path(folder)
+        yield EventsFile(path, of, scale, scratch, told, rate, label, gap)
 
 
 def _rate(text: str) -> float:
@@ -101,6 +116,21 @@ def _rate(text: str) -> float:
     if rate is None or rate.unit not in ("/s", "") or not rate > 0:
         raise UsageError("not a pace", where="--pace", got=text, expected="a rate such as 500/day")
     return float(rate)
+
+
+def _gap(text: str) -> float:
+    """Return seconds. A plain number is refused: it could be minutes as well."""
+    from sandbox.spec.units import parse_quantity
+
+    try:
+        gap = parse_quantity(text)
+    except ValueError:
+        gap = None
+    if gap is None or gap.unit != "s" or not gap > 0:
+        raise UsageError(
+            "not a gap", where="--sessions", got=text, expected="a duration such as 30min"
+        )
+    return float(gap)
 
 
 def _progress(stack: ExitStack, path: Path, *, quiet: bool) -> Callable[[float], None]:

@@ -30,6 +30,7 @@ from sandbox.cli.recorded import (
     EventsMap,
     Pace,
     Positive,
+    Sessions,
     TimeUnit,
     recorded_events,
 )
@@ -73,6 +74,7 @@ def run(
     time_unit: TimeUnit = "s",
     pace: Pace = None,
     positive: Positive = None,
+    sessions: Sessions = None,
     to_prometheus: ToPrometheus = None,
     out: Out = None,
     strict: Strict = False,
@@ -91,7 +93,7 @@ def run(
 
     silent = quiet or as_json
     with recorded_events(
-        events, columns or (), time_unit, pace, positive, quiet=silent
+        events, columns or (), time_unit, pace, positive, sessions, quiet=silent
     ) as recorded:  # fmt: skip
         prepared = prepare(
             name,
@@ -128,6 +130,7 @@ def compare(
     time_unit: TimeUnit = "s",
     pace: Pace = None,
     positive: Positive = None,
+    sessions: Sessions = None,
     out: Out = None,
     strict: Strict = False,
     quiet: Quiet = False,
@@ -148,7 +151,7 @@ def compare(
 
     silent = quiet or as_json
     with recorded_events(
-        events, columns or (), time_unit, pace, positive, quiet=silent
+        events, columns or (), time_unit, pace, positive, sessions, quiet=silent
     ) as recorded:  # fmt: skip
         prepared = [
             prepare(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sandbox.capacity.bill import make_bill
 from sandbox.capacity.estimate import usual_peak
 from sandbox.capacity.files import REFERENCE, load_prices, load_profile
-from sandbox.capacity.plant import build_plant
+from sandbox.capacity.plant import build_plant, texts_hashed
 from sandbox.pipeline.features.plan import FeaturePlan
 from sandbox.spec.capacity import Prices, Profile
 from sandbox.spec.design import Design
@@ -49,7 +49,8 @@ def names_for(
     capacity ``peak`` [events/s in the busiest hour of an ordinary week], ``worker_rate``
              [events/s that one worker of the slowest stage carries], ``most`` [events/s at which
              the first worker is full], ``stages`` (keyed ones), ``topics``, ``columns`` (features
-             a model sees), ``cost`` [USD a month]
+             a model sees), ``texts`` (hashing an event, in times of hashing the words of one text),
+             ``cost`` [USD a month]
     ======== ====================================================================================
     """
     profile, prices = costs.profile, costs.prices
@@ -68,6 +69,7 @@ def names_for(
         "stages": float(stages),
         "topics": float(stages + 1),
         "columns": float(len(plan.names)),
+        "texts": texts_hashed(plan),
         "cost": sum(item.cost for item in bill),
     }
     return {

@@ -18,7 +18,7 @@ __all__ = ["expected_numbers", "study_sheet"]
 
 
 def study_sheet(loaded: Loaded, level: str) -> str:
-    """Return the sheet as Markdown: what a level is asked, with the reference's answers."""
+    """Return the sheet as Markdown: what a level is asked, with the best answers."""
     plan = loaded.walkthrough
     lines = [f"# {loaded.scenario.title}: study sheet, {level}", "", f"> {loaded.prompt}", ""]
     expected = expected_numbers(loaded)
@@ -85,7 +85,7 @@ def _step(loaded: Loaded, level: str, step: str, expected: dict[str, float]) -> 
 
 def _options(loaded: Loaded, decision: Decision) -> Iterator[tuple[str, str, str]]:
     for name, option in decision.options.items():
-        mark = "reference" if name == decision.best else ""
+        mark = "best" if name == decision.best else ""
         yield loaded.fill(option.say), loaded.fill(option.then), mark
 
 

@@ -71,7 +71,7 @@ def after_decision(notes: Notes, name: str, decision: Decision) -> Iterator[str]
     if notes.setup.study:
         for key, option in decision.options.items():
             if key != chosen:
-                mark = " (what the reference does)" if key == decision.best else ""
+                mark = " (the best here)" if key == decision.best else ""
                 yield f"{key}{mark}: {notes.loaded.fill(option.then)}"
 
 
@@ -107,9 +107,8 @@ def after_calm(calm: Mapping[str, Any]) -> Iterator[str]:
         yield f"{mark} {words(one['name'])}: {one['shown']} ({one['target']})"
     load = calm["load"]
     yield (
-        f"At the peak of {load['rate']:,.0f} events/s: p99 {_p99(load)}; the first limit is "
-        f"{load['bottleneck']}, full at {load['most']:,.0f} events/s; "
-        f"{load['cost']:,.0f} USD a month."
+        f"At the peak of {load['rate']:,.0f} events/s: p99 {_p99(load)}; "
+        f"{load['cost']:,.0f} USD a month. {load['bottleneck']}"
     )
 
 

@@ -4,6 +4,9 @@ The matrix of users by items holds, summed over all times that the pair was show
 the chance of a click on that item. What is popular with everybody is taken out before, so that the
 factors are about taste; what was never shown is 0, as expected. Its truncated singular value
 decomposition gives each user and each item a vector (PureSVD: Cremonesi, Koren and Turrin, 2010).
+
+Most pairs of user and item never meet, but everybody meets every kind of item. Where the kinds are
+known each is a further column of the matrix, so that a vector rests on both.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.decomposition import TruncatedSVD
+from threadpoolctl import threadpool_limits
 
 __all__ = ["Factors", "fit_factors", "load_factors"]
 
@@ -27,7 +31,7 @@ PRIOR = 20.0
 """An item's share of clicks counts as if it had been shown this often more, at the mean share."""
 _PASSES = 3
 """Power iterations; more change nothing that anybody sees."""
-_FILES = ("users", "items", "user_vectors", "item_vectors", "popularity", "mean")
+_FILES = ("users", "items", "user_vectors", "item_vectors", "kind_vectors", "popularity", "mean")
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Factors:
     """Shape (u, rank)."""
     item_vectors: NDArray[np.float32]
     """Shape (i, rank)."""
+    kind_vectors: NDArray[np.float32]
+    """Shape (k, rank) for kinds 0, 1, ... of items; k is 0 where they are not known."""
     popularity: NDArray[np.float32]
     """Share of clicks of each item, drawn to the mean where it was seldom shown, shape (i,)."""
     mean: float
@@ -72,6 +78,22 @@ class Factors:
         score[both] += np.einsum("ij,ij->i", one, other, dtype=np.float64)
         return score
 
+    def taste(self, user: Array, kind: Array) -> Floats:
+        """Return how much each user likes a kind of items, more than everybody does.
+
+        Parameters
+        ----------
+        user, kind
+            Shape (n,). An unknown user or kind, negative numbers included, gives 0.
+        """
+        who, known = _places(self.users, user)
+        kind = np.asarray(kind, dtype=np.int64)
+        both = np.flatnonzero(known & (kind >= 0) & (kind < len(self.kind_vectors)))
+        score = np.zeros(len(who))
+        one, other = self.user_vectors[who[both]], self.kind_vectors[kind[both]]
+        score[both] = np.einsum("ij,ij->i", one, other, dtype=np.float64)
+        return score
+
     def files(self) -> dict[str, bytes]:
         """Return what has to be stored, by file name: NumPy arrays, no pickle."""
         stored = {}
@@ -83,7 +105,12 @@ class Factors:
 
 
 def fit_factors(
-    user: Array, item: Array, clicked: Array, rank: int, rng: np.random.Generator
+    user: Array,
+    item: Array,
+    clicked: Array,
+    rank: int,
+    rng: np.random.Generator,
+    kind: Array | None = None,
 ) -> Factors:
     """Factorise what users clicked.
 
@@ -97,6 +124,8 @@ def fit_factors(
         Length of the vectors; shorter where there are fewer users or items than that.
     rng
         Starts the decomposition; the same rows and seed give the same factors.
+    kind
+        Shape (n,), what kind of item each is: 0, 1, ...; negative where nobody knows.
 
     Raises
     ------
@@ -111,9 +140,17 @@ def fit_factors(
     shown, clicks = np.bincount(what), np.bincount(what, clicked)
     popularity = (clicks + PRIOR * mean) / (shown + PRIOR)
     surprise = np.asarray(clicked, dtype=np.float64) - popularity[what]
-    matrix = sparse.csr_matrix((surprise, (who, what)), shape=(len(users), len(items)))
+    column, kinds = what, 0
+    if kind is not None:
+        kind = np.asarray(kind, dtype=np.int64)
+        told, kinds = kind >= 0, int(kind.max(initial=-1)) + 1
+        who, column = np.append(who, who[told]), np.append(what, len(items) + kind[told])
+        surprise = np.append(surprise, surprise[told])
+    shape = (len(users), len(items) + kinds)
+    matrix = sparse.csr_matrix((surprise, (who, column)), shape=shape)
     one, other = _decompose(matrix, rank, int(rng.integers(2**31)))
-    return Factors(users, items, one, other, popularity.astype(np.float32), mean)
+    own, of_kind = other[: len(items)], other[len(items) :]
+    return Factors(users, items, one, own, of_kind, popularity.astype(np.float32), mean)
 
 
 def load_factors(files: Mapping[str, bytes]) -> Factors:
@@ -127,11 +164,12 @@ def load_factors(files: Mapping[str, bytes]) -> Factors:
         If a file is missing.
     """
     arrays = [_array(name, files[f"{name}.npy"]) for name in _FILES]
-    users, items, one, other, popularity, mean = arrays
-    shapes = (one.shape[:1], other.shape, popularity.shape, mean.shape)
-    if shapes != (users.shape, (len(items), *one.shape[1:]), items.shape, ()):
+    users, items, one, other, of_kind, popularity, mean = arrays
+    shapes = (one.shape[:1], other.shape, of_kind.shape[1:], popularity.shape, mean.shape)
+    rank = one.shape[1:]
+    if shapes != (users.shape, (len(items), *rank), rank, items.shape, ()):
         raise ValueError("factors do not fit each other")
-    return Factors(users, items, one, other, popularity, float(mean))
+    return Factors(users, items, one, other, of_kind, popularity, float(mean))
 
 
 def _decompose(
@@ -143,7 +181,9 @@ def _decompose(
         one, other = (np.zeros((size, 1), dtype=np.float32) for size in matrix.shape)
         return one, other
     svd = TruncatedSVD(min(rank, least - 1), n_iter=_PASSES, random_state=seed)
-    rows = svd.fit_transform(matrix)
+    # So thin a matrix is not worth a second thread; the numbers are those of any machine then.
+    with threadpool_limits(1, user_api="blas"):
+        rows = svd.fit_transform(matrix)
     return rows.astype(np.float32), np.ascontiguousarray(svd.components_.T, dtype=np.float32)
 
 

@@ -24,6 +24,8 @@ BLOCK_FLOOR = 0.001
 """A challenger may block twice the champion's share of negatives, or 0.1 % more."""
 
 Array = NDArray[Any]
+Floats = NDArray[np.float64]
+_Measure = Callable[[Array | None], list[float]]
 _NO_NAMES: Mapping[str, Sequence[str]] = {}
 
 
@@ -182,30 +184,18 @@ def compare(
     level = metric in task.calibration_metrics
     models = (evidence.challenger, evidence.champion)
     scores = [(model.fresh if level else model.score)[kept] for model in models]
-    # Sorted once, each replicate's sort finds its work done.
-    orders = [np.argsort(-score, kind="stable") for score in scores]
     spreads = [None if model.spread is None else model.spread[kept] for model in models]
     group = None if evidence.group is None else evidence.group[kept]
-    groups = [None if group is None else group[o] for o in orders]
-    ranked = [
-        (label[o], s[o], day[o], o, None if width is None else width[o])
-        for s, o, width in zip(scores, orders, spreads, strict=True)
-    ]
-    draw = _draws(len(kept), group, rng)
-
-    def both(weight: Array | None) -> list[float]:
-        return [
-            task.measure(
-                [metric], y, s, day=d, capacity=capacity,
-                weight=None if weight is None else weight[o], spread=width, group=g,
-            )[metric]
-            for (y, s, d, o, width), g in zip(ranked, groups, strict=True)
-        ]  # fmt: skip
-
-    challenger, champion = both(None)
+    # What is drawn: rows, or requests.
+    names, unit = (kept, None) if group is None else np.unique(group, return_inverse=True)
+    measure = _by_request(task, metric, label, scores, group) or _by_row(
+        task, metric, label, scores, day, capacity, spreads, group, unit
+    )
+    challenger, champion = measure(None)
     differences = []
     for _ in range(REPLICATES if len(kept) else 0):
-        one, other = both(draw())
+        drawn = rng.integers(0, len(names), len(names))
+        one, other = measure(np.bincount(drawn, minlength=len(names)).astype(np.float64))
         differences.append(one - other)
     known = [d for d in differences if np.isfinite(d)]
     low, high = np.percentile(known, [5, 95]) if known else (np.nan, np.nan)
@@ -214,15 +204,39 @@ def compare(
     return Comparison(challenger, champion, float(low), float(high), cases, better)
 
 
-def _draws(
-    rows: int, group: Array | None, rng: np.random.Generator
-) -> Callable[[], NDArray[np.float64]]:
-    """Return a function that draws how often each row counts; the rows of a group go together."""
-    if group is None:
-        return lambda: np.bincount(rng.integers(0, rows, rows), minlength=rows).astype(np.float64)
-    names, code = np.unique(group, return_inverse=True)
-    many = len(names)
-    return lambda: np.bincount(rng.integers(0, many, many), minlength=many)[code].astype(float)
+def _by_request(
+    task: Task, metric: str, label: Floats, scores: Sequence[Floats], group: Array | None
+) -> _Measure | None:
+    """Return how to measure both models by weights of requests; None where that cannot be."""
+    worth = [task.worth(metric, label, score, group) for score in scores]
+    known = [one for one in worth if one is not None]
+    return (lambda weight: [one.mean(weight) for one in known]) if known else None
+
+
+def _by_row(
+    task: Task, metric: str, label: Floats, scores: Sequence[Floats], day: NDArray[np.int64],
+    capacity: float, spreads: Sequence[Floats | None], group: Array | None, unit: Array | None,
+) -> _Measure:  # fmt: skip
+    """Return how to measure both models by weights of rows, or of the unit that each belongs to."""
+    # Sorted once, each replicate's sort finds its work done.
+    orders = [np.argsort(-score, kind="stable") for score in scores]
+    groups = [None if group is None else group[o] for o in orders]
+    units = [o if unit is None else unit[o] for o in orders]
+    ranked = [
+        (label[o], s[o], day[o], None if width is None else width[o])
+        for s, o, width in zip(scores, orders, spreads, strict=True)
+    ]
+
+    def measure(weight: Array | None) -> list[float]:
+        return [
+            task.measure(
+                [metric], y, s, day=d, capacity=capacity,
+                weight=None if weight is None else weight[u], spread=width, group=g,
+            )[metric]
+            for (y, s, d, width), g, u in zip(ranked, groups, units, strict=True)
+        ]  # fmt: skip
+
+    return measure
 
 
 def _metric(case: _Case) -> _Check:

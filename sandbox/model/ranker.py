@@ -24,6 +24,7 @@ __all__ = ["RANKERS", "ByPopularity", "Ranker", "fit_by_popularity", "fit_ranker
 
 Matrix = NDArray[np.float32]
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 RANKERS = ("ranker", "popularity")
 """Families that `load_ranker` knows."""
 PRIOR = 20.0
@@ -37,7 +38,7 @@ class ByPopularity:
 
     item: int
     """Column of the feature matrix."""
-    items: NDArray[np.int64]
+    items: Ints
     """Ids in ascending order, shape (i,)."""
     share: Floats
     """Shape (i,)."""
@@ -81,12 +82,17 @@ class Ranker:
         near = self._nearness(features)
         score = self.trees.predict(_inputs(features, self.slate, near))
         if near is not None:
-            score[~top_of_groups(near, features[:, self.slate.request], self.keep)] = 0.0
+            score[~top_of_groups(near[:, 0], features[:, self.slate.request], self.keep)] = 0.0
         return score
 
     def files(self) -> dict[str, bytes]:
         """Return ``ranker.json``, ``trees.ubj`` and the factors."""
-        plain = {"slate": self.slate.all, "keep": self.keep, "factors": self.factors is not None}
+        plain = {
+            "slate": self.slate.all,
+            "kind": self.slate.kind,
+            "keep": self.keep,
+            "factors": self.factors is not None,
+        }
         stored = {"ranker.json": json.dumps(plain).encode(), **self.trees.files()}
         if self.factors is not None:
             stored |= {f"factors/{name}": data for name, data in self.factors.files().items()}
@@ -95,8 +101,7 @@ class Ranker:
     def _nearness(self, features: Matrix) -> Floats | None:
         if self.factors is None:
             return None
-        user, item = (features[:, at].astype(np.int64) for at in (self.slate.user, self.slate.item))
-        return self.factors.affinity(user, item)
+        return _near(self.factors, *_who_and_what(features, self.slate))
 
 
 def fit_ranker(
@@ -127,15 +132,17 @@ def fit_ranker(
     request = features[:, slate.request].astype(np.int64)
     factors, near = None, None
     if retrieval is not None:
-        user, item = (features[:, at].astype(np.int64) for at in (slate.user, slate.item))
+        user, item, kind = _who_and_what(features, slate)
+        rank = retrieval.factors
         names, code = np.unique(request, return_inverse=True)
         fold = (rng.permutation(len(names)) % _FOLDS)[code]
-        near = np.empty(len(label))
+        near = np.empty((len(label), 1 if kind is None else 2))
         for number in range(_FOLDS):
             mine = fold == number
-            others = fit_factors(user[~mine], item[~mine], label[~mine], retrieval.factors, rng)
-            near[mine] = others.affinity(user[mine], item[mine])
-        factors = fit_factors(user, item, label, retrieval.factors, rng)
+            of_kind = (None, None) if kind is None else (kind[~mine], kind[mine])
+            others = fit_factors(user[~mine], item[~mine], label[~mine], rank, rng, of_kind[0])
+            near[mine] = _near(others, user[mine], item[mine], of_kind[1])
+        factors = fit_factors(user, item, label, rank, rng, kind)
     objective, seed = {"objective": "binary:logistic", "base_score": 0.5}, int(rng.integers(2**31))
     trees = fit_booster(spec, _inputs(features, slate, near), label, objective, seed)
     return Ranker(slate, trees, factors, retrieval.keep if retrieval else 0)
@@ -161,8 +168,24 @@ def load_ranker(family: str, files: Mapping[str, bytes]) -> Ranker | ByPopularit
     plain = json.loads(files["ranker.json"])
     own = {path.removeprefix("factors/"): data for path, data in files.items()}
     factors = load_factors(own) if plain["factors"] else None
-    slate = SlateColumns(*(int(at) for at in plain["slate"]))
+    kind = plain["kind"]
+    request, user, item = (int(at) for at in plain["slate"])
+    slate = SlateColumns(request, user, item, None if kind is None else int(kind))
     return Ranker(slate, load_trees(files["trees.ubj"]), factors, int(plain["keep"]))
+
+
+def _who_and_what(features: Matrix, slate: SlateColumns) -> tuple[Ints, Ints, Ints | None]:
+    """Return users, items and, where it is known, the kind of each item (-1: not of this one)."""
+    user, item = (features[:, at].astype(np.int64) for at in (slate.user, slate.item))
+    if slate.kind is None:
+        return user, item, None
+    return user, item, np.nan_to_num(features[:, slate.kind], nan=-1.0).astype(np.int64)
+
+
+def _near(factors: Factors, user: Ints, item: Ints, kind: Ints | None) -> Floats:
+    """Return how near each user is to the item and, in a second column, to its kind."""
+    near = factors.affinity(user, item)[:, None]
+    return near if kind is None else np.column_stack([near, factors.taste(user, kind)])
 
 
 def _inputs(features: Matrix, slate: SlateColumns, near: Floats | None) -> Matrix:

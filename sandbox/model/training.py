@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,13 +12,12 @@ from numpy.typing import NDArray
 from sandbox.errors import SandboxError, UsageError
 from sandbox.model.calibration import Calibrator, Identity, fit_calibrator, fit_conformal
 from sandbox.model.evidence import Evidence, ScoredRows, cross_fitted, cross_fitted_spread
-from sandbox.model.fitting import Fitted, fit
-from sandbox.model.ranker import fit_by_popularity, fit_ranker
-from sandbox.model.regression import LogRegression, fit_regression
+from sandbox.model.fitting import Fitted, fit_both, fit_for
+from sandbox.model.regression import LogRegression
 from sandbox.model.splits import TrainingWindow
 from sandbox.model.threshold import block_threshold, review_threshold
 from sandbox.model.version import ModelVersion, Scorer
-from sandbox.spec.design import Champion, Decision, Logistic, ModelSpec, Ridge, XGBoost
+from sandbox.spec.design import Decision, ModelSpec
 from sandbox.task import Task
 from sandbox.task.regression import COVERAGE
 from sandbox.task.slates import SlateColumns
@@ -30,10 +27,6 @@ __all__ = ["CannotTrain", "Trained", "TrainingData", "daily_capacity", "refit", 
 DAY = 86400.0
 MIN_POSITIVES = 10
 MIN_VALIDATION_POSITIVES = 5
-_BASELINES: Mapping[str, Champion] = MappingProxyType(
-    {"logistic_regression": Champion(logistic_regression=Logistic()),
-     "ridge": Champion(ridge=Ridge())}
-)  # fmt: skip
 _NO_CODES: Mapping[str, NDArray[Any]] = {}
 
 
@@ -147,8 +140,10 @@ def train(
     check_model(model, task)
     past, later = _slices(data, window, model, task)
     rng = _rng(seed, number)
+    slate = _with_kind(slate, model, names)
     seen = _blinded(past.features, names, model)
-    fitted, baseline = _fit_both(model, task, seen, past.label, rng, slate)
+    fitted, plain = fit_both(model, task, seen, past.label, rng, slate)
+    baseline = Scorer(plain, Identity())
     scorer, candidate = _calibrated(model, fitted, later)
     span = (window.validation_to - window.train_to) / DAY
     review_above, block_above, reason = _cut_offs(decision, task, later, scorer, span)
@@ -188,8 +183,9 @@ def refit(
     mask = window.training_rows(data.event_time) | window.validation_rows(data.event_time)
     rows = data.rows(mask)
     rng = _rng(seed, version.number)
+    slate = _with_kind(slate, model, version.names)
     seen = _blinded(rows.features, version.names, model)
-    fitted = _fit_one(model.champion, model, task, seen, rows.label, rng, slate)
+    fitted = fit_for(model.champion, model, task, seen, rows.label, rng, slate)
     calibrator = version.scorer.calibrator
     if model.calibration == "closed_form":
         calibrator = fit_calibrator("closed_form", rows.label, rows.label, fitted.odds_factor)
@@ -260,50 +256,12 @@ def _blinded(
     return seen
 
 
-def _fit_both(
-    model: ModelSpec,
-    task: Task,
-    features: NDArray[np.float32],
-    label: NDArray[np.float64],
-    rng: np.random.Generator,
-    slate: SlateColumns | None,
-) -> tuple[Fitted, Scorer]:
-    own, other = rng.spawn(2)
-    with ThreadPoolExecutor(1) as aside:  # the two fits know nothing of each other
-        baseline = aside.submit(_fit_baseline, model, task, features, label, other, slate)
-        fitted = _fit_one(model.champion, model, task, features, label, own, slate)
-        return fitted, Scorer(baseline.result().estimator, Identity())
-
-
-def _fit_one(
-    champion: Champion,
-    model: ModelSpec,
-    task: Task,
-    features: NDArray[np.float32],
-    label: NDArray[np.float64],
-    rng: np.random.Generator,
-    slate: SlateColumns | None,
-) -> Fitted:
-    if slate is not None:
-        spec = champion.xgboost or XGBoost()
-        return Fitted(fit_ranker(spec, model.retrieval, features, label, slate, rng), None)
-    if task.has_spread:
-        return Fitted(fit_regression(champion, features, label, rng), None)
-    return fit(champion, model.imbalance, model.ratio, features, label, rng)
-
-
-def _fit_baseline(
-    model: ModelSpec,
-    task: Task,
-    features: NDArray[np.float32],
-    label: NDArray[np.float64],
-    rng: np.random.Generator,
-    slate: SlateColumns | None,
-) -> Fitted:
-    if slate is not None:
-        return Fitted(fit_by_popularity(features, label, slate), None)
-    plain = model.model_copy(update={"imbalance": "none"})
-    return _fit_one(_BASELINES[task.baseline], plain, task, features, label, rng, None)
+def _with_kind(
+    slate: SlateColumns | None, model: ModelSpec, names: tuple[str, ...]
+) -> SlateColumns | None:
+    """Return the columns that name things, with that of an item's kind where the model wants it."""
+    kind = model.retrieval.kind if model.retrieval else None
+    return slate if slate is None or kind is None else replace(slate, kind=names.index(kind))
 
 
 def _calibrated(model: ModelSpec, fitted: Fitted, later: TrainingData) -> tuple[Scorer, ScoredRows]:

@@ -12,6 +12,7 @@ from sandbox.report.chart import Chart, Figure, Key, axis, bands, line, span
 from sandbox.report.facts import known
 from sandbox.report.markup import safe_label
 from sandbox.report.numbers import day, join, money, number, seconds, share, words
+from sandbox.task import get_task
 
 __all__ = ["data_quality", "decisions", "drift_heat", "losses", "stack"]
 
@@ -44,7 +45,8 @@ def losses(record: RunRecord) -> Chart | None:
             line(days, values, "no_model", "ink", dash="dash", width=1.6,
                  hovertemplate="no model %{y:.3~s} USD<extra></extra>")
         )  # fmt: skip
-        keys.append(Key("no model: everything let through", "ink", dash="dash", group="no_model"))
+        idle = f"no model: {get_task(record.task).without_model}"
+        keys.append(Key(idle, "ink", dash="dash", group="no_model"))
     if not traces:
         return None
     layout = {"xaxis": axis("day", range=[0, span(record)]),

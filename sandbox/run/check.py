@@ -180,7 +180,7 @@ def _design(name: str, roots: Sequence[Path]) -> tuple[Prepared, str]:
     prepared = prepare(
         name, design=None, seed=SEED, days=None, overrides=(), incidents=None, roots=roots
     )
-    features, alerts = len(prepared.plan.names), len(prepared.design.monitoring.alerts)
+    features, alerts = len(prepared.plan.inputs), len(prepared.design.monitoring.alerts)
     return prepared, f"{prepared.design_name}: {features} features, {alerts} alert rules"
 
 

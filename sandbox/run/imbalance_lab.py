@@ -109,6 +109,12 @@ def run_imbalance_lab(
     CannotTrain
         If a slice holds too few positives.
     """
+    if prepared.task.strategies == ("none",):
+        raise UsageError(
+            f"{prepared.name}: nothing is rare in task {prepared.task.name}, so there is no "
+            "strategy to compare",
+            expected="a scenario of task binary",
+        )
     prepared.task.check_metrics(METRICS, where="task")
     scenario, training = prepared.scenario, prepared.design.model.training
     folds = plan_folds(scenario.history, training, scenario.start_time)

@@ -6,14 +6,9 @@ import datetime as dt
 import math
 from collections.abc import Mapping
 
-from sandbox.adapters.recorded import (
-    LabelRule,
-    Recording,
-    Survey,
-    read_recording,
-    survey_recording,
-)
+from sandbox.adapters.recorded import LabelRule, Recording, read_recording
 from sandbox.adapters.recorded_file import EventsFile
+from sandbox.adapters.recorded_survey import Survey, survey_recording
 from sandbox.errors import UsageError
 from sandbox.spec.incidents import Incident
 from sandbox.spec.scenario import Scenario

@@ -24,7 +24,7 @@ from sandbox.spec.units import parse_quantity
 from sandbox.task import Task, get_task
 from sandbox.world import Catalogue, World, load_world_class
 
-__all__ = ["DAY", "Prepared", "prepare"]
+__all__ = ["DAY", "Prepared", "check_live", "prepare"]
 
 DAY = 86400.0
 
@@ -125,6 +125,23 @@ def prepare(
     )
 
 
+def check_live(prepared: Prepared) -> None:
+    """Refuse what no live system is built for yet.
+
+    Raises
+    ------
+    UsageError
+        Of a ranking: workers share events by the key of the last stage, and that is no request.
+    """
+    if prepared.task.has_groups:
+        raise UsageError(
+            f"{prepared.name}: live roles cannot rank yet, as the candidates of a request have to "
+            "meet at one worker",
+            expected="a scenario of another task",
+            hint="`sandbox run` plays it.",
+        )
+
+
 def check_slates(design: Design, scenario: Scenario, task: Task) -> None:
     """Refuse a ranking without requests, and requests where nothing is ranked.
 
@@ -137,6 +154,16 @@ def check_slates(design: Design, scenario: Scenario, task: Task) -> None:
         raise UsageError(
             f"task {task.name} needs candidates of requests", where="event.slate",
             expected="{request: KEY, user: KEY, item: KEY}",
+        )  # fmt: skip
+    kind = design.model.retrieval.kind if design.model.retrieval else None
+    columns = scenario.event.columns
+    told = [str(f.of) for f in design.features if f.operation == "column"]
+    known = [name for name in told if name in columns and columns[name].type == "category"]
+    if kind is not None and kind not in known:
+        raise UsageError(
+            "not a category that is among the features", where="model.retrieval.kind", got=kind,
+            expected=f"one of {', '.join(known)}" if known else "no such key",
+            hint=suggest(kind, known),
         )  # fmt: skip
     if task.has_groups == (design.decision.show is not None):
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sandbox.spec.base import Spec, SpecError
 
@@ -62,6 +62,13 @@ class CleanStep(Spec):
             raise SpecError(f"expected {_EXAMPLES[step]}", step)
         return {"step": step, **value[step]}
 
+    @field_validator("with_", mode="before")
+    @classmethod
+    def _true_is_neither(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError("expected a number or a category")
+        return value
+
     @model_validator(mode="after")
     def _complete(self) -> CleanStep:
         bounded = self.below is not None or self.above is not None
@@ -74,4 +81,6 @@ class CleanStep(Spec):
         }[self.step]  # fmt: skip
         if any(is_given != (name in needs) for name, is_given in given.items()):
             raise SpecError(f"expected {_EXAMPLES[self.step]}", self.step)
+        if self.below is not None and self.above is not None and self.below > self.above:
+            raise SpecError("nothing is left between them, expected below <= above", "below")
         return self

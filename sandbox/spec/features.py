@@ -104,12 +104,14 @@ class FeatureSpec(Spec):
     def _complete(self) -> FeatureSpec:
         if self.operation in ("column", "calendar"):
             return self
-        if (self.operation == "quotient") != (self.to is not None):
-            raise SpecError("`to` belongs to quotient, which needs it", self.operation)
+        if self.operation != "quotient" and self.to is not None:
+            example = _EXAMPLES[self.operation]
+            raise SpecError(f"only quotient takes `to`, expected {example}", self.operation)
         if self.operation != "hashed" and (self.grams, self.into) != ("words", _BUCKETS):
             raise SpecError("only hashed takes `grams` and `into`", self.operation)
         if self.operation in (*TEXT_OPERATIONS, "quotient"):
-            if self.of is None or self.by is not None or self.over or self.delay:
+            incomplete = self.of is None or (self.operation == "quotient" and self.to is None)
+            if incomplete or self.by is not None or self.over or self.delay:
                 raise SpecError(f"expected {_EXAMPLES[self.operation]}", self.operation)
             return self
         if self.by is None:

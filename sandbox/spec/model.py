@@ -107,6 +107,9 @@ class Retrieval(Spec):
     """Length of the vectors of users and items."""
     keep: int = Field(default=15, ge=1, le=10_000)
     """Candidates of a request that the second stage ranks; the others come after them."""
+    kind: str | None = None
+    """A category among the features that says what kind of item it is. Factors are then about
+    kinds too: few people have met an item, and everybody has met its kind."""
 
 
 class Training(Spec):

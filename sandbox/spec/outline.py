@@ -11,23 +11,29 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from sandbox.spec.cleaning import STEPS, CleanStep
 from sandbox.spec.design import ALERT_KINDS, AlertSpec, Design
 from sandbox.spec.features import OPERATIONS, FeatureSpec
 from sandbox.spec.units import Kind, format_value
 
 __all__ = ["KeyDoc", "describe", "field_at", "keys_of", "kind_at", "models_below", "plain", "step"]
 
-HIDDEN = {FeatureSpec: ("operation",), AlertSpec: ("kind",)}
+HIDDEN = {CleanStep: ("step",), FeatureSpec: ("operation",), AlertSpec: ("kind",)}
 """Fields that the short forms write as a key."""
 
 SHORT_FORMS: dict[type[BaseModel], tuple[str, ...]] = {
+    CleanStep: STEPS,
     FeatureSpec: OPERATIONS,
     AlertSpec: ALERT_KINDS,
 }
 """Models written under the name of what they do: ``mean: {...}``, ``psi: {...}``."""
 
 
-_NAMED: dict[type[BaseModel], str] = {FeatureSpec: ".OPERATION", AlertSpec: ".MONITOR"}
+_NAMED: dict[type[BaseModel], str] = {
+    CleanStep: ".STEP",
+    FeatureSpec: ".OPERATION",
+    AlertSpec: ".MONITOR",
+}
 
 
 @dataclass(frozen=True)
@@ -164,6 +170,8 @@ def type_name(field: FieldInfo) -> str:
 def _word(inner: Any) -> str:
     if typing.get_origin(inner) is typing.Literal:
         return "one of " + ", ".join(str(a) for a in typing.get_args(inner))
+    if typing.get_origin(inner) in (types.UnionType, typing.Union):
+        return " or ".join(_word(a) for a in typing.get_args(inner) if a is not type(None))
     words = {str: "text", int: "whole number", float: "number", bool: "true or false"}
     words[Any] = "anything"
     return words.get(inner, getattr(inner, "__name__", str(inner)))

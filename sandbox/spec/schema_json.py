@@ -10,10 +10,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sandbox.spec.alerts import ALERT_KINDS, AlertSpec
+from sandbox.spec.alerts import AlertSpec
 from sandbox.spec.design import Champion, Design, Retraining, Trigger
-from sandbox.spec.features import CALENDAR, OPERATIONS, FeatureSpec
-from sandbox.spec.outline import HIDDEN, default_text, kind_of_field, models_below
+from sandbox.spec.features import CALENDAR, FeatureSpec
+from sandbox.spec.outline import HIDDEN, SHORT_FORMS, default_text, kind_of_field, models_below
 from sandbox.spec.scenario import Cost, Scenario
 from sandbox.spec.walkthrough import Walkthrough
 
@@ -74,7 +74,7 @@ def _named(model: type[BaseModel], body: Schema) -> Schema:
         entry = inner["properties"].get(key, {})
         if entry.get("type") == "array":
             inner["properties"][key] = {**entry, "type": ["array", "string", "number"]}
-    names = OPERATIONS if model is FeatureSpec else ALERT_KINDS
+    names = SHORT_FORMS[model]
     empty = [{"type": "null"}] if model is AlertSpec else []
     form: Schema = {
         "type": "object",
@@ -91,7 +91,7 @@ def _named(model: type[BaseModel], body: Schema) -> Schema:
 
 
 def _forms() -> Iterator[tuple[type[BaseModel], list[Schema]]]:
-    yield Champion, [{"enum": ["xgboost", "logistic_regression"]}]
+    yield Champion, [{"enum": list(Champion.model_fields)}]
     yield Retraining, [{"const": "never"}]
     yield Trigger, [{"type": "string", "pattern": r"^(every|on)\s+\S+$", "examples": ["every 28d"]}]
     yield Cost, [{"type": ["string", "number"], "examples": ["amount + 25 USD"]}]

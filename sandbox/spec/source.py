@@ -12,6 +12,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from sandbox.errors import UsageError
+from sandbox.spec.cleaning import STEPS
 from sandbox.spec.design import ALERT_KINDS
 from sandbox.spec.features import OPERATIONS
 from sandbox.spec.tree import Key, YamlProblem, parse_yaml
@@ -20,7 +21,7 @@ __all__ = ["Key", "Plain", "Source", "dump_yaml", "read_source", "show_key", "so
 
 MAX_BYTES = 1_000_000
 _MAX_PART = 40
-_SHORT_FORMS = frozenset((*OPERATIONS, *ALERT_KINDS))
+_SHORT_FORMS = frozenset((*STEPS, *OPERATIONS, *ALERT_KINDS))
 
 
 class Plain(str):

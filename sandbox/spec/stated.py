@@ -31,7 +31,9 @@ _NUMBER = re.compile(r"([+-]?(?:\d[\d,_ ]*\d|\d)?(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*
 _FILLER = re.compile(
     r"^(?:about|around|roughly|approximately|approx\.?|some|say|circa|~|≈|=|usd|\$)\s*", re.I
 )
-_TAIL = re.compile(r"\b(?:events?|payments?|partitions?|workers?|rows?|cases?|a|an|of|in|it)\b")
+_TAIL = re.compile(
+    r"\b(?:events?|payments?|messages?|partitions?|workers?|cores?|rows?|cases?|a|an|of|in|it)\b"
+)
 _EXPECTED = {
     "count": "a number such as 172.8M or 12", "rate": "a rate such as 3.4k/s",
     "share": "a share such as 0.5 %", "bytes": "a size such as 60 GB",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.errors import UsageError, suggest
+from sandbox.task.slates import Worth
 
 __all__ = ["Task"]
 
@@ -91,6 +92,13 @@ class Task(ABC):
         group
             Shape (n,), integers: the request that each row is a candidate of; for rankings.
         """
+
+    def worth(self, metric: str, label: Array, score: Array, group: Array | None) -> Worth | None:
+        """Return a metric that is a mean over requests by request, so that a bootstrap sorts once.
+
+        None where the metric is of another kind. Arguments as in `measure`.
+        """
+        return None
 
     @abstractmethod
     def estimate(

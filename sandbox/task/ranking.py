@@ -17,18 +17,18 @@ from sandbox.task import metrics as m
 from sandbox.task import slates
 from sandbox.task.base import Task
 from sandbox.task.binary import probability_edges
+from sandbox.task.slates import Slates, Worth
 
 __all__ = ["PLACES", "RankingTask"]
 
 Array = NDArray[Any]
 PLACES = 10
 """Places that count in metrics."""
-_Metric = Callable[[Array, Array, Array, int, Array | None], float]
-_BY_REQUEST: Mapping[str, _Metric] = MappingProxyType(
+_BY_REQUEST: Mapping[str, Callable[[Slates], Worth]] = MappingProxyType(
     {
-        "ndcg_at_10": slates.ndcg_at,
-        "hit_rate_at_10": slates.hit_rate_at,
-        "click_through": slates.precision_at,
+        "ndcg_at_10": Slates.ndcg,
+        "hit_rate_at_10": Slates.hit_rate,
+        "click_through": Slates.precision,
     }
 )
 
@@ -72,12 +72,20 @@ class RankingTask(Task):
         self.check_metrics(metrics)
         if group is None:
             raise ValueError("a ranking is measured by request, expected `group`")
+        ranked = Slates(label, score, group, PLACES)
+        by_group = ranked.weights(weight)
         return {
             metric: m.pr_auc(label, score, weight)
             if metric == "pr_auc"
-            else _BY_REQUEST[metric](label, score, group, PLACES, weight)
+            else _BY_REQUEST[metric](ranked).mean(by_group)
             for metric in metrics
         }
+
+    def worth(self, metric: str, label: Array, score: Array, group: Array | None) -> Worth | None:
+        """Return the metric by request; see `Task.worth`."""
+        if metric not in _BY_REQUEST or group is None:
+            return None
+        return _BY_REQUEST[metric](Slates(label, score, group, PLACES))
 
     def estimate(
         self,

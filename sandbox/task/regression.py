@@ -173,7 +173,8 @@ class RegressionTask(Task):
         known = {
             "within_10_percent": lambda: float(1.0 - self.bad_chance(s, spread).mean()),
             "mae": lambda: float((s * deviation).mean() * _ABSOLUTE),
-            "mape": lambda: float(deviation.mean() * _ABSOLUTE),
+            # No estimate, score 0, is off by all of the label.
+            "mape": lambda: float(np.where(s > 0, deviation * _ABSOLUTE, 1.0).mean()),
             "r2": lambda: 1.0 - float(error.mean()) / total if total > 0 else float("nan"),
             "interval_width": lambda: float(_width(spread).mean()),
         }
@@ -197,15 +198,19 @@ class RegressionTask(Task):
     def bad_chance(self, score: Array, spread: Array | None = None) -> NDArray[np.float64]:
         """Return how probable it is that each estimate is off by more than a tenth.
 
-        ``P(|Z| > log(1.1) / s)`` for a standard normal Z and the standard deviation s of the
-        row's log error; 1 without a spread, as nothing is promised then.
+        ``P(Z > -log(0.9) / s) + P(Z > log(1.1) / s)`` for a standard normal Z and the standard
+        deviation s of the row's log error: a label may be a ninth above its estimate and an
+        eleventh below it. 1 without a spread, as nothing is promised then, and where there is no
+        estimate (score 0 or NaN), as in `is_bad`.
         """
         from scipy.special import erfc
 
         if spread is None:
             return np.ones(len(score))
-        deviation = np.maximum(_floats(spread) / _QUANTILE, 1e-9)
-        return np.asarray(erfc(np.log1p(TOLERANCE) / deviation / np.sqrt(2.0)), dtype=np.float64)
+        deviation = np.maximum(_floats(spread) / _QUANTILE, 1e-9) * np.sqrt(2.0)
+        sides = (-np.log1p(-TOLERANCE), np.log1p(TOLERANCE))
+        chance = sum(erfc(side / deviation) / 2.0 for side in sides)
+        return np.where(_floats(score) > 0, chance, 1.0)
 
     def cases_in(self, label: Array) -> float:
         """Return the number of known labels."""

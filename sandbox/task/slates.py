@@ -20,6 +20,8 @@ from sandbox.task.order import falling_order
 
 __all__ = [
     "SlateColumns",
+    "Slates",
+    "Worth",
     "coverage",
     "hit_rate_at",
     "mean_reciprocal_rank",
@@ -44,27 +46,97 @@ class SlateColumns:
     request: int
     user: int
     item: int
+    kind: int | None = None
+    """Codes that say what kind of item it is, where a model is to know (`Retrieval.kind`)."""
 
     @property
     def all(self) -> tuple[int, int, int]:
-        """All three, in ascending order."""
+        """The three that are names, in ascending order."""
         return self.request, self.user, self.item
 
 
-class _Slates(NamedTuple):
-    """Rows by group, each group by falling score."""
+class Worth(NamedTuple):
+    """A metric by group: the mean over all is the sum of the first over that of the second."""
 
-    label: Floats
-    code: Ints
-    """Number of each row's group: 0, 1, ..."""
-    rank: Ints
-    """Place of each row in its group: 0 is the first."""
-    weight: Floats
-    """Shape (groups,)."""
+    gained: Floats
+    """Shape (groups,), in ascending order of the group's number."""
+    counted: Floats
 
-    def summed(self, values: NDArray[Any]) -> Floats:
-        """Return the sum of a value per row for each group."""
-        return np.bincount(self.code, values, len(self.weight)).astype(np.float64)
+    def mean(self, weight: Array | None = None) -> float:
+        """Return the metric where each group counts once, or `weight` times, shape (groups,)."""
+        gained, counted = (
+            float(one.sum() if weight is None else one @ weight) for one in self
+        )  # fmt: skip
+        return gained / counted if counted > 0 else float("nan")
+
+
+class Slates:
+    """Candidates by group, each group by falling score, so that several metrics share one sort.
+
+    Parameters
+    ----------
+    label, score, group
+        Shape (n,); see `ndcg_at`.
+    k
+        Places that are shown.
+    """
+
+    def __init__(self, label: Array, score: Array, group: Array, k: int) -> None:
+        _same_length(label, score, group)
+        if k < 1:
+            raise ValueError(f"expected k >= 1, got {k}")
+        self.k = k
+        self._code, self._groups = _codes(group)
+        order, self._rank = _by_group(score, self._code)
+        self.code = self._code[order]
+        """Number of each row's group: 0, 1, ..."""
+        self.label: Floats = np.asarray(label, dtype=np.float64)[order]
+        self._given = np.asarray(label, dtype=np.float64)
+        self.order = order
+
+    def ndcg(self) -> Worth:
+        """Return the normalised discounted cumulative gain; see `ndcg_at`."""
+        best, rank = _by_group(self._given, self._code)
+        possible = self._discounted(self._given[best], rank)
+        known = possible > 0
+        gained = self._discounted(self.label, self._rank)
+        share = np.divide(gained, possible, out=np.zeros_like(gained), where=known)
+        return Worth(share, np.asarray(known, dtype=np.float64))
+
+    def hit_rate(self) -> Worth:
+        """Return whether there is a positive among the first k; see `hit_rate_at`."""
+        hits = self._summed((self._rank < self.k) & (self.label > 0))
+        return Worth((hits > 0).astype(np.float64), np.ones(self._groups))
+
+    def precision(self) -> Worth:
+        """Return positives among what is shown; see `precision_at`."""
+        shown = self._rank < self.k
+        return Worth(self._summed(np.where(shown, self.label, 0.0)), self._summed(shown))
+
+    def reciprocal_rank(self) -> Worth:
+        """Return 1 / place of the first positive; see `mean_reciprocal_rank`."""
+        first = np.full(self._groups, np.inf)
+        positive = self.label > 0
+        np.minimum.at(first, self.code[positive], self._rank[positive] + 1.0)
+        return Worth(1.0 / first, np.ones(self._groups))
+
+    def weights(self, weight: Array | None) -> Floats | None:
+        """Return the weight of each group, for one of each row."""
+        if weight is None:
+            return None
+        _same_length(weight, self.label)
+        mass = np.asarray(weight, dtype=np.float64)[self.order]
+        by_group: Floats = mass[self._rank == 0]
+        if (mass != by_group[self.code]).any():
+            raise ValueError("expected one weight for all rows of a group")
+        return by_group
+
+    def _discounted(self, label: Floats, rank: Ints) -> Floats:
+        # The codes of any order by group are the same.
+        return self._summed(np.where(rank < self.k, label / np.log2(rank + 2.0), 0.0))
+
+    def _summed(self, values: NDArray[Any]) -> Floats:
+        return np.bincount(self.code, values, self._groups).astype(np.float64)
 
 
 def ndcg_at(label: Array, score: Array, group: Array, k: int, weight: Array | None = None) -> float:
@@ -92,15 +164,8 @@ def ndcg_at(label: Array, score: Array, group: Array, k: int, weight: Array | No
     >>> ndcg_at(np.array([1, 0, 0, 1]), np.array([0.9, 0.2, 0.8, 0.1]), np.array([7, 7, 8, 8]), 2)
     0.8154648767857288
     """
-    slates = _slates(label, score, group, k, weight)
-    best = _slates(label, label, group, k, weight)
-    gained, possible = (
-        one.summed(np.where(one.rank < k, one.label / np.log2(one.rank + 2.0), 0.0))
-        for one in (slates, best)
-    )
-    known = possible > 0
-    share = np.divide(gained, possible, out=np.zeros_like(gained), where=known)
-    return _mean(share, slates.weight * known)
+    slates = Slates(label, score, group, k)
+    return slates.ndcg().mean(slates.weights(weight))
 
 
 def hit_rate_at(
@@ -110,9 +175,8 @@ def hit_rate_at(
 
     All groups count, those without any positive too: nobody clicked there.
     """
-    slates = _slates(label, score, group, k, weight)
-    hits = slates.summed(((slates.rank < k) & (slates.label > 0)) * 1.0)
-    return _mean((hits > 0) * 1.0, slates.weight)
+    slates = Slates(label, score, group, k)
+    return slates.hit_rate().mean(slates.weights(weight))
 
 
 def precision_at(
@@ -123,8 +187,8 @@ def precision_at(
     Arguments as in `ndcg_at`. A group of fewer than `k` rows shows those it has, and each shown
     row counts the same. With chances of a click as labels it is the expected click-through.
     """
-    slates = _slates(label, score, group, k, weight)
-    return _mean(slates.label, slates.weight[slates.code] * (slates.rank < k))
+    slates = Slates(label, score, group, k)
+    return slates.precision().mean(slates.weights(weight))
 
 
 def mean_reciprocal_rank(
@@ -134,11 +198,8 @@ def mean_reciprocal_rank(
 
     Arguments as in `ndcg_at` (Voorhees, 1999).
     """
-    slates = _slates(label, score, group, 1, weight)
-    first = np.full(len(slates.weight), np.inf)
-    positive = slates.label > 0
-    np.minimum.at(first, slates.code[positive], slates.rank[positive] + 1.0)
-    return _mean(1.0 / first, slates.weight)
+    slates = Slates(label, score, group, 1)
+    return slates.reciprocal_rank().mean(slates.weights(weight))
 
 
 def coverage(item: Array, score: Array, group: Array, k: int) -> float:
@@ -179,49 +240,38 @@ def top_of_groups(score: Array, group: Array, k: int) -> NDArray[np.bool_]:
 def ranks_in_groups(score: Array, group: Array) -> Ints:
     """Return each row's place in its group by falling score, 0 for the first, shape (n,)."""
     _same_length(score, group)
-    order, rank = _by_group(score, _codes(group))
+    order, rank = _by_group(score, _codes(group)[0])
     places = np.empty(len(order), dtype=np.int64)
     places[order] = rank
     return places
 
 
-def _slates(label: Array, score: Array, group: Array, k: int, weight: Array | None) -> _Slates:
-    _same_length(label, score, group, weight)
-    if k < 1:
-        raise ValueError(f"expected k >= 1, got {k}")
-    code = _codes(group)
-    order, rank = _by_group(score, code)
-    code = code[order]
-    label = np.asarray(label, dtype=np.float64)[order]
-    first = np.flatnonzero(rank == 0)
-    if weight is None:
-        return _Slates(label, code, rank, np.ones(len(first)))
-    mass = np.asarray(weight, dtype=np.float64)[order]
-    if (mass != mass[first][code]).any():
-        raise ValueError("expected one weight for all rows of a group")
-    return _Slates(label, code, rank, mass[first])
-
-
-def _codes(group: Array) -> Ints:
-    """Return groups as 0, 1, ...; those that are together and ascending need no sort."""
+def _codes(group: Array) -> tuple[Ints, int]:
+    """Return groups as 0, 1, ... and their number; ascending ones need no sort."""
     group = np.asarray(group)
-    if len(group) and (group[1:] >= group[:-1]).all():
-        return np.cumsum(np.concatenate(([0], group[1:] != group[:-1])))
-    return np.unique(group, return_inverse=True)[1].astype(np.int64)
+    if not len(group):
+        return np.zeros(0, dtype=np.int64), 0
+    if (group[1:] >= group[:-1]).all():
+        code = np.cumsum(np.concatenate(([0], group[1:] != group[:-1])))
+    else:
+        code = np.unique(group, return_inverse=True)[1].astype(np.int64)
+    return code, int(code.max()) + 1
 
 
 def _by_group(score: Array, code: Ints) -> tuple[Ints, Ints]:
     """Return rows by group and falling score, and the place of each in its group."""
-    order = falling_order(np.asarray(score, dtype=np.float64))
-    order = order[np.argsort(code[order], kind="stable")]
+    score = np.asarray(score, dtype=np.float64)
     size = np.bincount(code) if len(code) else np.zeros(0, dtype=np.int64)
+    many, wide = len(size), int(size.max(initial=0))
+    if many and (size == wide).all() and (code[1:] >= code[:-1]).all():
+        # Requests of one length that came one after the other are the rows of a table.
+        inside = np.argsort(-score.reshape(many, wide), axis=1, kind="stable")
+        order = (inside + wide * np.arange(many)[:, None]).ravel()
+        return order, np.tile(np.arange(wide), many)
+    order = falling_order(score)
+    order = order[np.argsort(code[order], kind="stable")]
     rank = np.arange(len(order)) - np.repeat(np.cumsum(size) - size, size)
     return order, rank
-
-
-def _mean(values: NDArray[Any], weight: NDArray[Any]) -> float:
-    total = float(weight.sum())
-    return float(np.sum(values * weight)) / total if total > 0 else float("nan")
 
 
 def _same_length(*arrays: Array | None) -> None:

@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.adapters import recorded_spill
-from sandbox.adapters.recorded import LabelRule, Recording, read_recording, survey_recording
+from sandbox.adapters.recorded import LabelRule, Recording, read_recording
 from sandbox.adapters.recorded_file import EventsFile
+from sandbox.adapters.recorded_positive import parse_positive
+from sandbox.adapters.recorded_survey import survey_recording
 from sandbox.errors import UsageError
 from sandbox.spec.scenario import EventSchema
 
@@ -241,7 +243,9 @@ def test_a_file_without_times_is_played_in_its_order(tmp_path: Path) -> None:
     schema = EventSchema.model_validate({"id": "n", "columns": {"user": {"type": "key"}}})
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    file = EventsFile(path, ("said=label",), 1.0, scratch, pace=2.0, positive="spam")
+    file = EventsFile(
+        path, ("said=label",), 1.0, scratch, pace=2.0, positive=parse_positive("spam")
+    )
     survey = survey_recording(file, schema)
     assert survey.last - survey.first == 1.5
     recording = read_recording(survey, schema, LabelRule((0.0, 1.0), None), 0.0, 1e10)

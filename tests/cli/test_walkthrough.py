@@ -16,7 +16,7 @@ from sandbox.interview import room as rooms
 from tests.interview.conftest import found_nothing
 
 ROOT = Path(__file__).parent.parent.parent
-CANDIDATES = ROOT / "tests" / "interview" / "candidates"
+CANDIDATES = ROOT / "tests" / "interview" / "candidates" / "fraud"
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,12 @@
-"""Three candidates on paper, each held once, in a world of half the size and half the days."""
+"""Three candidates on paper for every interview, each held once, in a smaller and shorter world."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,8 @@ from sandbox.interview.session import Session
 ROOT = Path(__file__).parent.parent.parent
 CANDIDATES = Path(__file__).parent / "candidates"
 NAMES = ("weak", "good", "staff")
-RUNS = """\
+RUNS: Mapping[str, str] = {
+    "fraud": """\
 runs:
   days: 15
   seed: 7
@@ -37,7 +40,21 @@ runs:
     - world.stolen=6
     - decision.review.capacity=50/day
     - model.champion.xgboost.trees=25
-"""
+""",
+    "spam": """\
+runs:
+  days: 15
+  seed: 7
+  onsets: [5d, 10d]
+  set:
+    - history=37d
+    - population=864000
+    - model.training.window=14d
+    - decision.review.capacity=80/day
+    - model.champion.xgboost.trees=40
+""",
+}
+"""Shorter runs, by scenario: every scenario here has its candidates in ``candidates/NAME``."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +75,14 @@ class Played:
         return self.seat.kept.result
 
 
-def copy_scenario(root: Path, runs: str = RUNS) -> Path:
-    """Copy the scenario with shorter runs, and return its folder."""
-    folder = root / "fraud"
+def copy_scenario(root: Path, scenario: str = "fraud") -> Path:
+    """Copy a scenario with shorter runs, and return its folder."""
+    folder = root / scenario
     folder.mkdir(parents=True)
     for name in ("scenario.yaml", "design.yaml", "world.py", "README.md"):
-        shutil.copy(ROOT / "scenarios" / "fraud" / name, folder / name)
-    text = (ROOT / "scenarios" / "fraud" / "walkthrough.yaml").read_text()
-    changed = re.sub(r"^runs: .*\n", runs, text, flags=re.M)
+        shutil.copy(ROOT / "scenarios" / scenario / name, folder / name)
+    text = (ROOT / "scenarios" / scenario / "walkthrough.yaml").read_text()
+    changed = re.sub(r"^runs: .*\n", RUNS[scenario], text, flags=re.M)
     assert changed != text
     (folder / "walkthrough.yaml").write_text(changed)
     return folder
@@ -73,9 +90,10 @@ def copy_scenario(root: Path, runs: str = RUNS) -> Path:
 
 @pytest.fixture(scope="session")
 def roots(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
-    """A root with the scenario and its interview."""
+    """A root with all scenarios that have an interview."""
     root = tmp_path_factory.mktemp("scenarios")
-    copy_scenario(root)
+    for scenario in RUNS:
+        copy_scenario(root, scenario)
     return (root,)
 
 
@@ -84,19 +102,43 @@ def loaded(roots: tuple[Path, ...]) -> Loaded:
     return load_walkthrough("fraud", roots)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", params=RUNS)
 def played(
-    roots: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    roots: tuple[Path, ...],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Mapping[str, Played]:
-    """All three candidates, really trained and run, at the same level."""
-    found = {}
-    for name in NAMES:
-        room = Room(tmp_path_factory.mktemp(name), roots, lambda text: None)
-        seat = room.start("fraud", Setup("senior"))
-        script = load_script(CANDIDATES / f"{name}.yaml", seat.session.loaded)
-        hold(room, seat, script)
-        found[name] = Played(room, seat, score(seat.session.notes))
-    return found
+    """All three candidates of an interview, really trained and run, at the same level."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    found = dict(play(request.param, roots, shared / "played"))
+    return {name: found[name] for name in NAMES}
+
+
+def play(scenario: str, roots: tuple[Path, ...], shared: Path) -> Iterator[tuple[str, Played]]:
+    """Hold the interviews that no other worker of this session holds, and take up the rest."""
+    left, deadline = list(NAMES), time.monotonic() + 600
+    while left:
+        for name in tuple(left):
+            home = shared / scenario / name
+            room, done = Room(home / "home", roots, lambda text: None), home / "done"
+            try:
+                home.mkdir(parents=True)
+            except FileExistsError:
+                if not done.exists():
+                    continue
+                seat = room.open(room.store.load(f"{scenario}-senior"))
+            else:
+                try:
+                    seat = room.start(scenario, Setup("senior"))
+                    file = CANDIDATES / scenario / f"{name}.yaml"
+                    hold(room, seat, load_script(file, seat.session.loaded))
+                finally:
+                    done.touch()
+            left.remove(name)
+            yield name, Played(room, seat, score(seat.session.notes))
+        assert time.monotonic() < deadline, left
+        time.sleep(0.2)
 
 
 def hold(room: Room, seat: Seat, script: Any) -> None:

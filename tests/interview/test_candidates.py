@@ -15,6 +15,23 @@ from tests.interview.conftest import NAMES, Played
 
 ROOM = 8.0
 """Points between two candidates of a stage."""
+INFLATED: Mapping[str, float] = {"fraud": 3.0, "spam": 1.5}
+"""At least so many times the true rate do weights promise without calibration."""
+BEHIND: Mapping[str, float] = {"fraud": 0.8, "spam": 0.95}
+"""The weak model's PR-AUC is below this share of the staff one's: it lacks features."""
+ASKED: Mapping[str, tuple[set[str], set[str], set[str]]] = {
+    "fraud": (
+        {"missed_latency", "missed_costs", "weighted_scores", "selective_labels"},
+        {"missed_latency", "missed_costs", "weighted_scores", "wrong_size"},
+        {"repartition", "immature", "bias_variance", "pr_or_roc"},
+    ),
+    "spam": (
+        {"missed_latency", "missed_costs", "missed_labels", "weighted_scores", "unseen_drift"},
+        {"missed_latency", "missed_costs", "weighted_scores", "wrong_size", "second_stage"},
+        {"hot_sender", "never_sure", "selective_labels", "immature", "precision_first"},
+    ),
+}
+"""Follow-ups that the weak one gets, that the staff one is spared, and that the staff one gets."""
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -112,17 +129,19 @@ def test_the_debrief_says_what_was_not_asked_and_what_to_read(
 
 
 def test_training_showed_the_consequence(played: Mapping[str, Played]) -> None:
+    name = played["weak"].session.loaded.name
     weak = played["weak"].session.notes.work["train"]["rows"]
     staff = played["staff"].session.notes.work["train"]["rows"]
-    assert weak[0]["promised"] > 3, "weights without calibration inflate every score"
+    assert weak[0]["promised"] > INFLATED[name], "weights without calibration inflate every score"
     assert 0.5 < staff[0]["promised"] < 2
-    assert weak[0]["pr_auc"] < 0.8 * staff[0]["pr_auc"], "it never looked at terminals"
+    assert weak[0]["pr_auc"] < BEHIND[name] * staff[0]["pr_auc"]
     assert weak[2]["who"].startswith("yours without resampling")
     assert weak[2]["promised"] < weak[0]["promised"]
 
 
 def test_follow_ups_depend_on_the_answers(played: Mapping[str, Played]) -> None:
+    pressed, spared, deeper = ASKED[played["weak"].session.loaded.name]
     weak, staff = (set(played[n].session.notes.said) for n in ("weak", "staff"))
-    assert {"missed_latency", "missed_costs", "weighted_scores", "selective_labels"} <= weak
-    assert not {"missed_latency", "missed_costs", "weighted_scores", "wrong_size"} & staff
-    assert {"repartition", "immature", "bias_variance", "pr_or_roc"} <= staff
+    assert pressed <= weak
+    assert not spared & staff
+    assert deeper <= staff

@@ -1,4 +1,4 @@
-"""The contract: kept by the interview that ships, and broken where somebody spoils it."""
+"""The contract: kept by the interviews that ship, and broken where somebody spoils one."""
 
 from __future__ import annotations
 
@@ -7,19 +7,28 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import UsageError
+from sandbox.interview.content import PLACEHOLDER, load_walkthrough, walkthrough_names
 from sandbox.interview.contract import check_walkthrough
-from tests.interview.conftest import copy_scenario
+from sandbox.interview.sheet import study_sheet
+from tests.interview.conftest import RUNS, copy_scenario
 
 LEAST = {"questions": 12, "numbers": 15, "decisions": 20, "curveballs": 12}
 
 
-def test_the_interview_keeps_its_contract(project: Path) -> None:
-    found = list(check_walkthrough("fraud", (project / "scenarios",)))
+def test_every_interview_is_tried(project: Path) -> None:
+    assert walkthrough_names((project / "scenarios",)) == tuple(RUNS)
+
+
+@pytest.mark.parametrize("scenario", RUNS)
+def test_an_interview_keeps_its_contract(project: Path, scenario: str) -> None:
+    found = list(check_walkthrough(scenario, (project / "scenarios",)))
     assert [one for one in found if not one.kept] == []
     assert len(found) == 8
 
 
-def test_it_is_complete(loaded) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("scenario", RUNS)
+def test_it_is_complete(roots: tuple[Path, ...], scenario: str) -> None:
+    loaded = load_walkthrough(scenario, roots)
     plan = loaded.walkthrough
     for part, least in LEAST.items():
         assert len(getattr(plan, part)) >= least, part
@@ -28,6 +37,9 @@ def test_it_is_complete(loaded) -> None:  # type: ignore[no-untyped-def]
         answers = {stage.answers.at(level) for level in ("junior", "senior", "staff")}
         assert len(answers) == 3
     assert all(option.then for d in plan.decisions.values() for option in d.options.values())
+    sheet = study_sheet(loaded, "staff")
+    assert all(question.ask in sheet for question in plan.questions.values())
+    assert not PLACEHOLDER.search(sheet)
 
 
 SPOILT = {

@@ -23,7 +23,7 @@ from tests.interview.conftest import CANDIDATES, found_nothing
 
 def held(loaded: Loaded, name: str, setup: Setup | None = None) -> Session:
     session = Session(loaded, setup or Setup("senior"), found_nothing)
-    script = load_script(CANDIDATES / f"{name}.yaml", loaded)
+    script = load_script(CANDIDATES / loaded.name / f"{name}.yaml", loaded)
     follow(session, script, session.give, session.do_work, lambda told: None)
     return session
 

@@ -98,7 +98,7 @@ def test_money_is_what_the_truth_says_and_a_new_monitor_finds_the_same(
     worked = [id for one in village.happenings("clock") for id in one.facts.get("worked", [])]
     ledger, costs = CostLedger(village.prepared.scenario.costs), village.prepared.scenario.costs
     ledger.add(
-        0, cost_of(costs.missed, truth), cost_of(costs.false_decline, truth), truth["label"],
+        0, cost_of(costs.missed, truth), cost_of(costs.false_decline, truth), truth["label"] > 0.5,
         by_id(truth) == BLOCK, np.isin(truth["parcel_id"], worked),
     )  # fmt: skip
     money = monitor.status()["money"]

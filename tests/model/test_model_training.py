@@ -103,7 +103,7 @@ def test_refit_learns_from_validation_too(
         {"champion": TREES, "imbalance": "under_sample", "calibration": calibration}
     )
     first = run(data, names, model=model)
-    again = refit(first, data, model, seed=7)
+    again = refit(first, data, model, get_task("binary"), seed=7)
     assert again.refitted and again.rows == WINDOW.validation_rows(data.event_time).sum() + (
         first.version.rows
     )

@@ -27,6 +27,8 @@ def test_every_key_is_described(model: type[BaseModel]) -> None:
         ("model.training.refit", "true or false", "true"),
         ("ingest.acks", "one of all, 1, 0", "all"),
         ("features[].OPERATION.over", "list of duration", "[]"),
+        ("clean[].STEP.of", "text", ""),
+        ("clean[].STEP.with", "number or text", "null"),
         ("monitoring.alerts[].MONITOR.for", "duration", "0s"),
         ("retraining.gate.slices", "list of text", "[]"),
         ("ingest.key", "text", "null"),

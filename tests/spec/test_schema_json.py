@@ -69,6 +69,35 @@ def test_the_fraud_files_fit(project: Path, name: str) -> None:
     assert fits(data, schema, schema)
 
 
+CLEAN = """clean:
+  - scale: {of: amount, below: 250, by: 10.764}
+  - merge: {of: channel, as: {online: shop}}
+  - fill: {of: channel, with: shop}
+  - fill: {of: amount, with: 4}
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("scale", "scal"), ("below: 250", "blow: 250"), ("of: amount, with", "with"), ("10.764", "x")],
+)
+def test_cleaning_fits(right: str, wrong: str, design_text: str) -> None:
+    schema, text = design_schema(), f"{design_text}{CLEAN}"
+    assert right in CLEAN and fits(parse_yaml(text)[0], schema, schema)
+    broken = f"{design_text}{CLEAN.replace(right, wrong, 1)}"
+    assert not fits(parse_yaml(broken)[0], schema, schema)
+
+
+@pytest.mark.parametrize("family", ["xgboost", "logistic_regression", "ridge"])
+def test_a_bare_family_fits(family: str, design_text: str) -> None:
+    schema, given = design_schema(), "champion: {xgboost: {trees: 50, depth: 3}}"
+    assert given in design_text
+    text = design_text.replace(given, f"champion: {family}")
+    assert fits(parse_yaml(text)[0], schema, schema)
+    other = design_text.replace(given, "champion: forest")
+    assert not fits(parse_yaml(other)[0], schema, schema)
+
+
 def test_small_files_fit(design_text: str, scenario_text: str) -> None:
     for text, schema in ((design_text, design_schema()), (scenario_text, scenario_schema())):
         assert fits(parse_yaml(text)[0], schema, schema)

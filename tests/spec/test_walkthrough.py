@@ -26,8 +26,9 @@ def load(text: str) -> tuple[Walkthrough, Source]:
     return build(Walkthrough, source), source
 
 
-def test_what_ships_is_read(text: str) -> None:
-    plan, _ = load(text)
+@pytest.mark.parametrize("scenario", ["fraud", "spam"])
+def test_what_ships_is_read(scenario: str) -> None:
+    plan, _ = load((ROOT / "scenarios" / scenario / "walkthrough.yaml").read_text())
     assert tuple(plan.stages) == ("clarify", "data_flow", "model", "production")
     assert sum(stage.minutes for stage in plan.stages.values()) == plan.minutes
 

@@ -24,10 +24,12 @@ def population(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def test_names(task: Task) -> None:
-    assert TASKS == ("binary", "regression") and isinstance(task, BinaryTask)
+    assert TASKS == ("binary", "regression", "ranking") and isinstance(task, BinaryTask)
     assert {task.primary, task.gate_metric, *task.calibration_metrics} <= set(task.metrics)
     assert not task.higher_is_better("brier") and task.higher_is_better("pr_auc")
-    with pytest.raises(UsageError, match=r"got 'binry', expected one of binary. Did you mean"):
+    with pytest.raises(
+        UsageError, match=r"got 'binry', expected one of binary, regression, ranking. Did you mean"
+    ):
         get_task("binry")
     with pytest.raises(UsageError, match=r"x.yaml:3: .*'pr_auk'.*Did you mean pr_auc"):
         task.check_metrics(["pr_auk"], where="x.yaml:3")
