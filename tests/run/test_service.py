@@ -45,6 +45,9 @@ class Scales:
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         return np.asarray(features[:, 0] / 100.0, dtype=np.float64)
 
+    def predict_baseline(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        return self.predict(features)
+
     def spread(self, features: NDArray[np.float32]) -> None:
         return None
 

@@ -41,6 +41,9 @@ class Clerk:
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         return np.asarray(features[:, 1] / 10.0, dtype=np.float64)
 
+    def predict_baseline(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        return self.predict(features)
+
     def spread(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         return np.asarray(features[:, 0] / 100.0, dtype=np.float64)
 
