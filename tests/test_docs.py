@@ -166,22 +166,23 @@ def test_the_page_of_tasks_says_what_the_code_does() -> None:
     assert all(f"`{step}`" in page for step in STEPS)
 
 
-@pytest.mark.parametrize("scenario", ["fraud", "spam"])
-def test_the_interview_page_says_what_the_code_does(scenario: str) -> None:
+@pytest.mark.parametrize(("scenario", "days"), [("fraud", 28), ("spam", 28), ("house-prices", 70)])
+def test_the_interview_page_says_what_the_code_does(scenario: str, days: int) -> None:
     page = (ROOT / "docs" / "interview.md").read_text()
     for level, bar in (("junior", 45), ("senior", 60), ("staff", 70)):
         assert str(bar) in page and level in page
     assert f"walkthrough {scenario}" in page
     text = (ROOT / "scenarios" / scenario / "walkthrough.yaml").read_text()
-    assert "bars: {junior: 45, senior: 60, staff: 70}" in text and "days: 28" in text
-    assert "28\nsimulated days" in page
+    assert "bars: {junior: 45, senior: 60, staff: 70}" in text and f"days: {days}" in text
+    assert "28\nsimulated days" in page and "run for 70 days" in page
 
 
-def test_measured_figures_of_interviews_name_runs_that_can_be_done() -> None:
+@pytest.mark.parametrize("scenario", ["spam", "house-prices"])
+def test_measured_figures_of_interviews_name_runs_that_can_be_done(scenario: str) -> None:
     from sandbox.interview.content import load_walkthrough
 
     bench = load("walkthrough_figures")
-    commands = bench.measured(load_walkthrough("spam", bench.ROOTS))
+    commands = bench.measured(load_walkthrough(scenario, bench.ROOTS))
     assert sum(map(len, commands.values())) >= 10
     for command, figures in commands.items():
         known = {*bench.prepared(command).scenario.objectives, "money.total"}

@@ -10,12 +10,13 @@ import numpy as np
 from sandbox.interview.notes import Notes
 from sandbox.interview.score import Item, Score
 from sandbox.interview.session import Session
+from sandbox.interview.showing import showing_for
 from sandbox.interview.weigh import Weighed, weigh_decisions
 from sandbox.report.chart import Chart, Key, axis, line, render
 from sandbox.report.diagram_svg import diagram_html
 from sandbox.report.markdown import markdown_table
 from sandbox.report.markup import Html, bullets, el, join_html, table
-from sandbox.report.numbers import money, quality, words
+from sandbox.report.numbers import money, words
 from sandbox.report.page import Section, page
 from sandbox.spec.interview_terms import SIGNALS, STAGES
 
@@ -24,7 +25,6 @@ __all__ = ["debrief_html", "debrief_markdown", "headline", "result_of"]
 RUBRIC = ("", "points", "what this level shows")
 VERDICT = ("objective", "target", "yours", "reference", "yours, calm", "")
 LOOKED_FOR = ("", "points", "evidence")
-TRAINING = ("model", "PR-AUC", "recall among reviewed", "promised", "cost a day")
 
 
 def headline(notes: Notes, points: Score) -> str:
@@ -73,7 +73,7 @@ def debrief_markdown(session: Session, points: Score) -> str:
         *markdown_table(VERDICT, _verdict_rows(notes)), "",
         *(f"- {text}" for text in _money(notes)), "",
         "## The curveballs", "", *_balls_markdown(notes), "",
-        "## What training showed", "", *markdown_table(TRAINING, _training(notes)), "",
+        "## What training showed", "", *markdown_table(*_training(notes)), "",
         "## What you did not ask", "", *(f"- {text}" for text in _unasked(notes)), "",
         "## Everything that was looked for", "",
         *_items_markdown(points), "",
@@ -113,7 +113,7 @@ def debrief_html(session: Session, points: Score) -> str:
             *([render(chart)] if chart else [])])),
         Section("curveballs", "The curveballs", _balls_html(notes)),
         Section("training", "What training showed",
-                table(TRAINING, _training(notes), numeric=(1, 2, 3, 4))),
+                _training_html(notes)),
         Section("unasked", "What you did not ask", bullets(_unasked(notes))),
         Section("items", "Everything that was looked for", _items_html(points)),
         Section("design", "Your design", join_html([
@@ -252,12 +252,18 @@ def _balls_html(notes: Notes) -> Html:
     return el("div", *cards, class_="cards") if cards else el("p", "None came.", class_="muted")
 
 
-def _training(notes: Notes) -> Iterator[tuple[str, ...]]:
-    for row in notes.work.get("train", {}).get("rows", ()):
-        yield (
-            f"{row['who']} ({row['model']})", quality(row["pr_auc"]),
-            quality(row["recall_at_capacity"]), f"{row['promised']:.3g}x", money(row["cost"]),
-        )  # fmt: skip
+def _training(notes: Notes) -> tuple[Sequence[str], list[tuple[str, ...]]]:
+    """Return header and rows of what training showed."""
+    showing = showing_for(notes.loaded.scenario.task)
+    found = notes.work.get("train", {}).get("rows", ())
+    return showing.header, [
+        (f"{row['who']} ({row['model']})", *showing.cells(row)) for row in found
+    ]
+
+
+def _training_html(notes: Notes) -> Html:
+    header, rows = _training(notes)
+    return table(header, rows, numeric=tuple(range(1, len(header))))
 
 
 def _unasked(notes: Notes) -> list[str]:

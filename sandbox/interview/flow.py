@@ -129,7 +129,7 @@ def _train(notes: Notes) -> Flow:
     )
     notes.work["train"] = found
     if not notes.setup.exam:
-        for line in words.after_training(found):
+        for line in words.after_training(notes, found):
             yield Tell(line, "note")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.interview.notes import Notes, counts_at
-from sandbox.report.numbers import quality, words
+from sandbox.interview.showing import showing_for
 from sandbox.spec.interview_terms import SIGNALS, STAGES
 from sandbox.spec.stated import show_number
 
@@ -135,7 +135,7 @@ def _text_item(
 def _measured(notes: Notes) -> Iterator[Item]:
     """Yield what the machine found out."""
     if "train" in notes.work:
-        yield from _training(notes.work["train"]["rows"])
+        yield from _training(notes.loaded.scenario.task, notes.work["train"]["rows"])
     if "calm" in notes.work:
         for one in notes.work["calm"]["objectives"]:
             if one["passed"] is not None:
@@ -155,23 +155,6 @@ def _measured(notes: Notes) -> Iterator[Item]:
             )  # fmt: skip
 
 
-def _training(rows: Sequence[Any]) -> Iterator[Item]:
-    yours, baseline, reference = rows[0], rows[1], rows[-1]
-    ranked = yours["pr_auc"] / max(reference["pr_auc"], 1e-9)
-    yield Item(
-        "ranking", "training", "model", "modelling", TRAINED, max(0.0, min(1.0, 2 * ranked - 1)),
-        f"PR-AUC {quality(yours['pr_auc'])}, the reference {quality(reference['pr_auc'])}, "
-        f"the baseline {quality(baseline['pr_auc'])}",
-    )  # fmt: skip
-    off = max(yours["promised"], 1 / max(yours["promised"], 1e-9))
-    yield Item(
-        "calibration", "training", "model", "modelling", TRAINED / 2,
-        max(0.0, min(1.0, 1.5 - off / 2 if off < 3 else 0.0)),
-        f"scores promise {yours['promised']:.3g} times the true rate",
-    )  # fmt: skip
-    cost = reference["cost"] / max(yours["cost"], 1e-9)
-    yield Item(
-        "threshold", "training", "model", "modelling", TRAINED / 2, max(0.0, min(1.0, cost)),
-        f"{words('decision_cost')} {yours['cost']:,.0f} USD a day, the reference "
-        f"{reference['cost']:,.0f} USD",
-    )  # fmt: skip
+def _training(task: str, rows: Sequence[Any]) -> Iterator[Item]:
+    for name, part, got, evidence in showing_for(task).findings(rows):
+        yield Item(name, "training", "model", "modelling", part * TRAINED, got, evidence)

@@ -8,7 +8,8 @@ from typing import Any
 
 from sandbox.interview.curveballs import margin
 from sandbox.interview.notes import Notes
-from sandbox.report.numbers import money, quality, words
+from sandbox.interview.showing import showing_for
+from sandbox.report.numbers import money, words
 from sandbox.spec.walkthrough import Decision
 
 __all__ = ["Weighed", "weigh_decisions"]
@@ -90,12 +91,9 @@ def _met_by(notes: Notes, decision: Decision) -> Iterator[str]:
     """Yield where training or a curveball came out worse than for the reference."""
     if decision.signal == "modelling" and "train" in notes.work:
         yours, reference = notes.work["train"]["rows"][0], notes.work["train"]["rows"][-1]
-        if yours["pr_auc"] < reference["pr_auc"]:
-            yield (
-                f"in training: PR-AUC {quality(yours['pr_auc'])}, the reference "
-                f"{quality(reference['pr_auc'])}; your scores promise "
-                f"{yours['promised']:.3g} times the true rate"
-            )
+        behind = showing_for(notes.loaded.scenario.task).behind(yours, reference)
+        if behind:
+            yield behind
     for ball in notes.work["hit"]["curveballs"] if "hit" in notes.work else ():
         weak = notes.loaded.walkthrough.curveballs[ball["name"]].weak
         told = ball["kind"] == "incident" and set(weak) & set(decision.shows)

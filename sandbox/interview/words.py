@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sandbox.interview.notes import Notes, Stated
-from sandbox.report.numbers import money, quality, share, words
+from sandbox.interview.showing import showing_for
+from sandbox.report.numbers import money, words
 from sandbox.spec.stated import show_number
 from sandbox.spec.walkthrough import Decision, NumberCheck, Point
 
@@ -87,17 +88,12 @@ def after_text(notes: Notes, points: Sequence[Point], answer: str, said: str) ->
         yield f"A model answer: {notes.loaded.fill(answer)}"
 
 
-def after_training(found: Mapping[str, Any]) -> Iterator[str]:
+def after_training(notes: Notes, found: Mapping[str, Any]) -> Iterator[str]:
     """Say what training showed."""
     yield found["facts"]
+    showing = showing_for(notes.loaded.scenario.task)
     for row in found["rows"]:
-        yield (
-            f"{row['who']} ({row['model']}): PR-AUC {quality(row['pr_auc'])}, "
-            f"recall among the reviewed {quality(row['recall_at_capacity'])}, ROC-AUC "
-            f"{quality(row['roc_auc'])}; scores promise {row['promised']:.3g} times the true rate; "
-            f"blocking refuses {share(row['refused'])} of the good ones and costs "
-            f"{money(row['cost'])} a day"
-        )
+        yield showing.line(row)
 
 
 def after_calm(calm: Mapping[str, Any]) -> Iterator[str]:

@@ -107,7 +107,7 @@ def cut_slices(prepared: Prepared, log: DecisionLog, fold: Fold) -> Slices:
     Raises
     ------
     CannotTrain
-        If a slice holds too few positives.
+        If a slice holds too few cases, such as positives.
     """
     window = fold.window
     train = _known(prepared, log, window.train_from, window.train_to, fold.job)
@@ -115,11 +115,13 @@ def cut_slices(prepared: Prepared, log: DecisionLog, fold: Fold) -> Slices:
     test = _known(prepared, log, fold.job, fold.test_to, fold.known_at)
     truth = _known(prepared, log, fold.job, fold.test_to, math.inf)
     for rows, name in ((train, "training"), (calibrate, "calibration"), (test, "test")):
-        if rows.positives < _LEAST_POSITIVES or rows.positives == len(rows.label):
+        missing = prepared.task.why_too_little(rows.label, least=_LEAST_POSITIVES)
+        if missing:
+            cases = prepared.task.cases_in(rows.label)
             raise CannotTrain(
                 f"too little to learn from in the {name} slice",
-                got=f"{rows.positives} positives in {len(rows.label)} rows",
-                expected=f"at least {_LEAST_POSITIVES} positives, and negatives",
+                got=f"{cases:.0f} {prepared.task.cases} in {len(rows.label)} rows",
+                expected=missing,
                 hint="Lengthen model.training.validation or the history.",
             )
     return Slices(train, calibrate, test, truth.positives - test.positives)

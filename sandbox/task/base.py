@@ -55,6 +55,8 @@ class Task(ABC):
     """Name of the daily series of the share of bad events."""
     without_model: str
     """What there would be without any model, for sentences: ``letting everything through``."""
+    promise: tuple[str, float] | None = None
+    """Metric of what a model says about its own errors, and the value that is promised."""
     has_groups: bool = False
     """Whether events are candidates of requests, see `EventSchema.slate`."""
     has_spread: bool = False

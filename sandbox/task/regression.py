@@ -108,6 +108,7 @@ class RegressionTask(Task):
     good = "right estimates"
     bad_rate = "wrong_estimates"
     without_model = "no estimates at all"
+    promise = ("interval_coverage", COVERAGE)
     has_spread = True
 
     def measure(

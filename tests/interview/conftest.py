@@ -41,6 +41,19 @@ runs:
     - decision.review.capacity=50/day
     - model.champion.xgboost.trees=25
 """,
+    "house-prices": """\
+runs:
+  days: 20
+  seed: 7
+  onsets: [3d, 10d]
+  set:
+    - population=600000
+    - objectives.interval_width.at_most=0.8
+    - objectives.within_10_percent.window=14d
+    - objectives.mape.window=14d
+    - objectives.interval_coverage.window=14d
+    - objectives.interval_width.window=14d
+""",
     "spam": """\
 runs:
   days: 15

@@ -118,12 +118,64 @@ MESSAGES: Mapping[str, Callable[[], float]] = {
     "downtime": lambda: 0.001 * 30 * DAY,
     "bill": lambda: 730 * (4 * 0.05 + 3 * 0.40),
 }  # fmt: skip
-EXPECTED: Mapping[str, Mapping[str, Callable[[], float]]] = {"fraud": FRAUD, "spam": MESSAGES}
+# The same for house prices.
+LISTINGS, UNSOLD = 500 * DAY, 0.12
+LATE = math.log(80 / 50) / 1.645
+
+
+def sold(age: float) -> float:
+    """Share of listings whose price is known at an age [days]."""
+    return (1 - UNSOLD) * float(norm.cdf(math.log(age / 50) / LATE))
+
+
+def valuer_rate() -> float:
+    """What one worker carries; six columns of the listing and three of the cell."""
+    return 500 / batch(
+        {"fetch": 1, "decode": 1, "send": 1, "check": 1, "feature": 3, "score": 150,
+         "decide": 1})  # fmt: skip
+
+
+HOMES: Mapping[str, Callable[[], float]] = {
+    "events_a_day": lambda: LISTINGS,
+    "peak_rate": lambda: 800,
+    "surge_rate": lambda: 1440,
+    "slice_day": lambda: 150,
+    "never_known": lambda: 540,
+    "bandwidth": lambda: 800 * BYTES,
+    "log_storage": lambda: LISTINGS * BYTES * 7 * 3,
+    "waiting_rows": lambda: LISTINGS * 90,
+    "waiting_bytes": lambda: LISTINGS * 90 * 200,
+    "workers_needed": lambda: 2,
+    "catch_up": lambda: 60 * 800 / (2 * valuer_rate() - 800),
+    "error_floor": lambda: 0.08 * math.sqrt(2 / math.pi),
+    "best_hits": lambda: float(norm.cdf(math.log(1.1) / 0.08) - norm.cdf(math.log(0.9) / 0.08)),
+    "labels_known": lambda: sold(30),
+    "training_labels": lambda: 150 * 20 * sold(54),
+    "wrong_at_fifth": lambda: float(
+        norm.sf(math.log(1.1) / (0.2 / 1.645)) + norm.cdf(math.log(0.9) / (0.2 / 1.645))),
+    "withhold_break_even": lambda: 120 / 170,
+    "appraise_break_even": lambda: 20 / 50,
+    "stale_error": lambda: 1 / 0.78 - 1,
+    "appraised": lambda: 8 / 150,
+    "alert_after": lambda: 43 * DAY,
+    "relearnt_after": lambda: 64 * DAY,
+    "downtime": lambda: 0.001 * 30 * DAY,
+    "bill": lambda: 730 * (2 * 0.05 + 3 * 0.40),
+}  # fmt: skip
+EXPECTED: Mapping[str, Mapping[str, Callable[[], float]]] = {
+    "fraud": FRAUD, "house-prices": HOMES, "spam": MESSAGES
+}  # fmt: skip
 FIGURES: Mapping[str, Mapping[str, float]] = {
     "fraud": {
         "cards": 150e6, "block_at": 8 / 93, "review_at": 3 / 85, "review_share": 100 / 5760,
         "peak_rate": 2000 * 1.6 * 7 / 6.6, "known_by_then": 0.5, "log_kept": 671.3e9,
         "seen_after": 10.5 * DAY, "budget_minutes": 2592.0, "state": 30e9,
+    },
+    "house-prices": {
+        "slice_a_day": 150, "withhold_at": 12 / 17, "appraise_at": 0.4, "appraised_share": 8 / 150,
+        "peak_rate": 800 * 7 / 6.2, "too_high": 22 / 78, "sold_at_alert": sold(38),
+        "floor": 0.08 * math.sqrt(2 / math.pi), "waiting": LISTINGS * 90,
+        "log_kept": LISTINGS * BYTES * 21, "budget_minutes": 2592.0,
     },
     "spam": {
         "mailboxes": 172.8e6, "slice_a_day": 1000, "quarantine_share": 0.16, "exchange": 20,
