@@ -33,7 +33,7 @@ def test_the_seeds_page_is_what_its_figures_give() -> None:
     assert seeds.render([{**row, "lost": row["lost"] + 1} for row in rows]) != seeds.render(rows)
 
 
-@pytest.mark.parametrize("name", ["house-prices", "spam"])
+@pytest.mark.parametrize("name", ["house-prices", "recommendations", "spam"])
 def test_the_seeds_page_of_a_scenario_is_what_its_figures_give(name: str) -> None:
     seeds = load("scenario_seeds")
     data, page = seeds.pages(name)

@@ -308,8 +308,9 @@ def _money(case: _Case) -> _Check:
         evidence.cost(case.task, model) for model in (evidence.challenger, case.champion)
     )
     days = len(np.unique(evidence.day))
+    alone = "The order" if case.task.has_groups else "Blocking alone, without reviews,"
     text = (
-        f"Blocking alone, without reviews, would have lost {ours:,.0f} USD in {days} days with it "
+        f"{alone} would have lost {ours:,.0f} USD in {days} days with it "
         f"and {theirs:,.0f} USD with the champion (for information)."
     )
     return _Check(True, text, {"cost.challenger": ours, "cost.champion": theirs})
@@ -322,7 +323,8 @@ def _blocked(case: _Case, cost: Mapping[str, float]) -> _Check:
     )
     figures = {"negatives_blocked.challenger": ours, "negatives_blocked.champion": theirs}
     limit = max(BLOCK_GROWTH * theirs, theirs + BLOCK_FLOOR)
-    text = f"It would block {ours:.3%} of the {case.task.good}, the champion {theirs:.3%}"
+    act = "hide" if case.task.has_groups else "block"
+    text = f"It would {act} {ours:.3%} of the {case.task.good}, the champion {theirs:.3%}"
     if ours <= limit:
         return _Check(True, f"{text}: within the limit of {limit:.3%}.", figures)
     text += f": above the limit of {limit:.3%}"

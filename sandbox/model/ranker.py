@@ -124,7 +124,7 @@ def fit_ranker(
     Notes
     -----
     The trees learn candidate by candidate (pointwise). Pairs of a request (``rank:ndcg``,
-    LambdaMART) gave the same NDCG within noise here for six times the time, and no chances.
+    LambdaMART) gave the same NDCG within noise here for three times the time, and no chances.
 
     Nearness to something that somebody clicked in the same row is no nearness but a memory: while
     the trees learn, that of a row comes from factors of the other requests.

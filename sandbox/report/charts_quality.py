@@ -64,10 +64,14 @@ class _Move:
 
 
 def _move(record: RunRecord, metric: str, view: str, start: float) -> _Move | None:
-    """Compare the 14 days before `start` with the 45 days after it; None without both."""
+    """Compare the 14 days before `start` with the 45 after it, or those to the next incident.
+
+    None without both.
+    """
     days, values = known(record, metric, view)
     before = values[(days < start) & (days >= start - 14)]
-    after = (days >= start) & (days <= start + 45)
+    later = [one.start_day for one in record.incidents if one.start_day > start]
+    after = (days >= start) & (days <= min([start + 45, *later]))
     if not len(before) or not after.any():
         return None
     mean = float(before.mean())

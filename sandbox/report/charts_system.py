@@ -79,21 +79,29 @@ def decisions(record: RunRecord) -> Chart | None:
     if not names:
         return None
     traces, keys, means = [], [], []
+    ranked = get_task(record.task).has_groups
+    said = {"review": "reviewed", "block": "hidden" if ranked else "blocked"}
     for kind, colour in (("review", "heat3"), ("block", "observed")):
+        if ranked and kind == "review":
+            continue
         days, values = known(record, "decisions", kind)
         if len(days):
             traces.append(
                 {"type": "bar", "x": days, "y": values, "name": kind, "legendgroup": kind,
                  "marker": {"color": f"${colour}"}, "hovertemplate": "%{y:,.0f}"}
             )  # fmt: skip
-            keys.append(Key(kind, colour, "area", group=kind))
-            means.append(f"{number(float(np.mean(values)))} {kind}ed")
+            keys.append(Key("hidden" if ranked else kind, colour, "area", group=kind))
+            means.append(f"{number(float(np.mean(values)))} {said[kind]}")
     days, spilt = known(record, "reviews", "overflow")
-    if len(days):
+    if len(days) and not ranked:
         traces.append(line(days, spilt, "overflow", "ink", hovertemplate="%{y:,.0f}"))
         keys.append(Key("review cases beyond capacity", "ink", group="overflow"))
     _, allowed = known(record, "decisions", "allow")
-    rest = f"; {number(float(np.mean(allowed)))} are allowed (not drawn)" if len(allowed) else ""
+    rest = (
+        f"; {number(float(np.mean(allowed)))} are {'shown' if ranked else 'allowed'} (not drawn)"
+        if len(allowed)
+        else ""
+    )
     caption = f"An average day: {join(means)}{rest}."
     if len(spilt) and spilt.max() > 0:
         worst = int(np.argmax(spilt))

@@ -137,3 +137,13 @@ def test_a_page_that_cannot_be_written_leaves_nothing(
 def test_an_unknown_scenario_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "no-such"]) == 2
     assert "no-such" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["recommendations", "house-prices"])
+def test_a_task_without_anything_rare_has_no_strategies(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenarios = Path(__file__).parents[2] / "scenarios"
+    assert main(["train", name, "--scenarios", str(scenarios)]) == 2
+    err = capsys.readouterr().err
+    assert "nothing is rare in task" in err and err.count("\n") == 1

@@ -216,6 +216,21 @@ def test_what_is_wrong_is_said(
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["up", "recommendations"],
+        ["up", "recommendations", "--embedded"],
+        ["role", "worker", "--scenario", "recommendations"],
+    ],
+)
+def test_a_ranking_is_not_lived_yet(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    scenarios = Path(__file__).parents[2] / "scenarios"
+    assert main([*words, "--scenarios", str(scenarios)]) == 2
+    err = capsys.readouterr().err
+    assert "live roles cannot rank yet" in err and err.count("\n") == 1
+
+
 def test_topics_need_a_broker(parcels: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["role", "topics", "--scenario", "parcels", "--kafka", "127.0.0.1:1"]) == 1
     assert "no Kafka broker answers" in capsys.readouterr().err

@@ -126,3 +126,19 @@ def test_no_rows_are_refused() -> None:
         fit_factors(none, none, none, 2, np.random.default_rng(0))
     with pytest.raises(ValueError, match="one length"):
         fit_factors(np.zeros(2), np.zeros(2), np.zeros(3), 2, np.random.default_rng(0))
+
+
+def test_a_kind_says_what_somebody_likes_of_items_that_nobody_has_met() -> None:
+    user, item, clicked = shown(rows=1500, items=600)
+    kind = (item - 1000) // 3 % 2
+    told = np.where(item % 5 == 0, -1, kind)
+    factors = fit_factors(user, item, clicked, 4, np.random.default_rng(0), told)
+    who = np.repeat(factors.users, 2)
+    alike = (who - 100) // 7 % 2 == np.tile([0, 1], len(factors.users))
+    taste = factors.taste(who, np.tile([0, 1], len(factors.users)))
+    assert (taste[alike] > 0).mean() > 0.9 and (taste[~alike] < 0).mean() > 0.9
+    assert factors.kind_vectors.shape == (2, 4) and len(factors.item_vectors) == len(factors.items)
+    assert factors.taste(np.array([100, 100, 99]), np.array([-1, 2, 0])).tolist() == [0.0] * 3
+    again = load_factors(factors.files())
+    assert np.array_equal(again.taste(who[:9], told[:9]), factors.taste(who[:9], told[:9]))
+    assert fitted().taste(np.array([100]), np.array([0])).tolist() == [0.0]

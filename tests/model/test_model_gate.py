@@ -180,3 +180,24 @@ def test_unknown_names_are_usage_errors() -> None:
 
 def test_same_generator_same_verdict() -> None:
     assert verdict(evidence()) == verdict(evidence())
+
+
+def test_requests_that_are_sorted_once_give_what_rows_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    group = np.repeat(rng.permutation(200), rng.integers(3, 20, 200))
+    label = (rng.random(len(group)) < 0.2).astype(float)
+    ours, theirs = (np.round(label * weight + rng.random(len(group)), 1) for weight in (0.4, 0.2))
+    rows = Evidence(
+        label, group, np.ones(len(group)), np.ones(len(group)), ScoredRows(ours, ours),
+        ScoredRows(theirs, theirs), ScoredRows(theirs, theirs), group=group,
+    )  # fmt: skip
+    task = get_task("ranking")
+
+    def compared(metric: str) -> list[float]:
+        found = compare(task, metric, rows, None, capacity=0.0, rng=np.random.default_rng(1))
+        return [found.challenger, found.champion, found.low, found.high]
+
+    metrics = ("ndcg_at_10", "hit_rate_at_10", "click_through")
+    quick = [compared(metric) for metric in metrics]
+    monkeypatch.setattr(type(task), "worth", lambda *given: None)
+    assert np.allclose(quick, [compared(metric) for metric in metrics], atol=1e-12)

@@ -33,6 +33,7 @@ class FakeTask:
         day: NDArray[np.int64],
         capacity: float,
         spread: Floats | None = None,
+        group: NDArray[np.int64] | None = None,
     ) -> dict[str, float]:
         self.seen.append((day, capacity))
         order = np.argsort(-score, kind="stable")
@@ -52,6 +53,7 @@ class FakeTask:
     def estimate(
         self, metrics: Sequence[str], score: Floats, *, day: NDArray[np.int64], capacity: float,
         spread: Floats | None = None,
+        group: NDArray[np.int64] | None = None,
     ) -> dict[str, float]:  # fmt: skip
         return self.measure(metrics, score, score, day=day, capacity=capacity)
 

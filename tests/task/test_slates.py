@@ -160,3 +160,13 @@ def test_what_makes_no_sense_is_refused() -> None:
         s.top_of_groups(three, ids, 0)
     with pytest.raises(ValueError, match="one weight"):
         s.precision_at(three, three, ids, 1, np.array([1.0, 1.0, 2.0]))
+
+
+def test_requests_of_one_length_are_ordered_like_any_others() -> None:
+    rng = np.random.default_rng(0)
+    score = np.round(rng.random(400), 1)
+    score[rng.random(400) < 0.1] = np.nan
+    group = np.repeat(np.arange(40), 10)
+    mixed = np.argsort(group % 7, kind="stable")
+    table = s.ranks_in_groups(score, group)
+    assert s.ranks_in_groups(score[mixed], group[mixed]).tolist() == table[mixed].tolist()
