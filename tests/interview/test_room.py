@@ -78,7 +78,11 @@ def test_kill_and_interrupt_lose_nothing(roots: tuple[Path, ...], tmp_path: Path
     """SIGKILL, then SIGINT, while it waits for the next answer; both times all is there."""
     home = tmp_path / "home"
     arguments = ["walkthrough", "fraud", "--home", str(home), "--scenarios", str(roots[0])]
-    script = f"import sys; from sandbox.cli.main import main; sys.exit(main({arguments!r}))"
+    # Whoever runs the tests in the background may have left SIGINT ignored, which is inherited.
+    script = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        f"from sandbox.cli.main import main; sys.exit(main({arguments!r}))"
+    )
     room = Room(home, roots, lambda text: None)
     for count, sent in ((1, signal.SIGKILL), (2, signal.SIGINT)):
         with subprocess.Popen(
