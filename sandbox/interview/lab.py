@@ -186,11 +186,10 @@ class _Errors(_Bench):
             later.label, later.day, later.cost_missed, later.cost_false_decline, judged, judged,
             group=group,
         )  # fmt: skip
-        right = ~task.is_bad(later.label, judged.score)
         return {
             **{name: float(value) for name, value in measured.items()},
             "cost": evidence.cost(task, judged) / len(np.unique(later.day)),
-            "refused": float(evidence.blocked(judged)[right].mean()) if right.any() else 0.0,
+            "refused": evidence.good_blocked(task, judged),
         }
 
     def facts(self) -> str:

@@ -72,6 +72,11 @@ class Evidence:
         declined = self.cost_false_decline[blocked & ~bad].sum()
         return float(declined + self.cost_missed[~blocked & bad].sum())
 
+    def good_blocked(self, task: Task, model: ScoredRows) -> float:
+        """Return the share of what is not bad that a model would block; 0 where nothing is good."""
+        good = ~task.is_bad(self.label, model.score)
+        return float(np.mean(self.blocked(model)[good])) if good.any() else 0.0
+
     def blocked(self, model: ScoredRows) -> NDArray[np.bool_]:
         """Return which rows a model would block: beyond its cut-off, or after the first ten."""
         if self.group is not None:

@@ -22,7 +22,15 @@ from scipy import sparse
 from sklearn.decomposition import TruncatedSVD
 from threadpoolctl import threadpool_limits
 
-__all__ = ["Factors", "fit_factors", "load_factors"]
+__all__ = [
+    "Factors",
+    "array_from",
+    "fit_factors",
+    "load_factors",
+    "places_of",
+    "popularity_of",
+    "stored_array",
+]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -69,8 +77,8 @@ class Factors:
         user, item
             Ids, shape (n,).
         """
-        who, known_user = _places(self.users, user)
-        what, known_item = _places(self.items, item)
+        who, known_user = places_of(self.users, user)
+        what, known_item = places_of(self.items, item)
         score = np.full(len(user), self.mean)
         score[known_item] = self.popularity[what[known_item]]
         both = np.flatnonzero(known_user & known_item)
@@ -86,7 +94,7 @@ class Factors:
         user, kind
             Shape (n,). An unknown user or kind, negative numbers included, gives 0.
         """
-        who, known = _places(self.users, user)
+        who, known = places_of(self.users, user)
         kind = np.asarray(kind, dtype=np.int64)
         both = np.flatnonzero(known & (kind >= 0) & (kind < len(self.kind_vectors)))
         score = np.zeros(len(who))
@@ -98,9 +106,7 @@ class Factors:
         """Return what has to be stored, by file name: NumPy arrays, no pickle."""
         stored = {}
         for name in _FILES:
-            buffer = io.BytesIO()
-            np.save(buffer, np.asarray(getattr(self, name)), allow_pickle=False)
-            stored[f"{name}.npy"] = buffer.getvalue()
+            stored[f"{name}.npy"] = stored_array(getattr(self, name))
         return stored
 
 
@@ -135,10 +141,8 @@ def fit_factors(
     if not len(user) == len(item) == len(clicked) > 0 or rank < 1:
         raise ValueError("expected rows in arrays of one length, and rank >= 1")
     users, who = np.unique(np.asarray(user, dtype=np.int64), return_inverse=True)
-    items, what = np.unique(np.asarray(item, dtype=np.int64), return_inverse=True)
-    mean = float(np.mean(clicked))
-    shown, clicks = np.bincount(what), np.bincount(what, clicked)
-    popularity = (clicks + PRIOR * mean) / (shown + PRIOR)
+    items, popularity, mean = popularity_of(item, clicked)
+    what = np.searchsorted(items, np.asarray(item, dtype=np.int64))
     surprise = np.asarray(clicked, dtype=np.float64) - popularity[what]
     column, kinds = what, 0
     if kind is not None:
@@ -153,6 +157,18 @@ def fit_factors(
     return Factors(users, items, one, own, of_kind, popularity.astype(np.float32), mean)
 
 
+def popularity_of(item: Array, clicked: Array) -> tuple[Ints, Floats, float]:
+    """Return items in ascending order, the share of clicks of each, and that of all.
+
+    An item that was seldom shown is drawn to the share of all, see `PRIOR`. Arguments as in
+    `fit_factors`.
+    """
+    items, what = np.unique(np.asarray(item, dtype=np.int64), return_inverse=True)
+    mean = float(np.mean(clicked))
+    shown, clicks = np.bincount(what), np.bincount(what, clicked)
+    return items, (clicks + PRIOR * mean) / (shown + PRIOR), mean
+
+
 def load_factors(files: Mapping[str, bytes]) -> Factors:
     """Read back what `Factors.files` gave.
 
@@ -163,7 +179,7 @@ def load_factors(files: Mapping[str, bytes]) -> Factors:
     KeyError
         If a file is missing.
     """
-    arrays = [_array(name, files[f"{name}.npy"]) for name in _FILES]
+    arrays = [array_from(name, files[f"{name}.npy"]) for name in _FILES]
     users, items, one, other, of_kind, popularity, mean = arrays
     shapes = (one.shape[:1], other.shape, of_kind.shape[1:], popularity.shape, mean.shape)
     rank = one.shape[1:]
@@ -187,14 +203,22 @@ def _decompose(
     return rows.astype(np.float32), np.ascontiguousarray(svd.components_.T, dtype=np.float32)
 
 
-def _places(known: Ints, asked: Array) -> tuple[Ints, NDArray[np.bool_]]:
-    """Return where each id stands among ascending ones, and whether it does."""
+def places_of(known: Ints, asked: Array) -> tuple[Ints, NDArray[np.bool_]]:
+    """Return where each id stands among ascending ones, shape (n,), and whether it does."""
     asked = np.asarray(asked, dtype=np.int64)
     place = np.minimum(np.searchsorted(known, asked), max(len(known) - 1, 0))
     return place, known[place] == asked
 
 
-def _array(name: str, content: bytes) -> Array:
+def stored_array(values: Any) -> bytes:
+    """Return an array, or a number, as a NumPy file without pickle."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.asarray(values), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def array_from(name: str, content: bytes) -> Array:
+    """Read back what `stored_array` gave; ValueError, with `name`, if it is none."""
     try:
         array = np.load(io.BytesIO(content), allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:

@@ -318,7 +318,7 @@ def _money(case: _Case) -> _Check:
 
 def _blocked(case: _Case, cost: Mapping[str, float]) -> _Check:
     ours, theirs = (
-        _good_blocked(case.task, case.evidence, model)
+        case.evidence.good_blocked(case.task, model)
         for model in (case.evidence.challenger, case.champion)
     )
     figures = {"negatives_blocked.challenger": ours, "negatives_blocked.champion": theirs}
@@ -331,11 +331,6 @@ def _blocked(case: _Case, cost: Mapping[str, float]) -> _Check:
     if cost["cost.challenger"] < cost["cost.champion"]:
         return _Check(True, f"{text}, but it loses less money.", figures)
     return _Check(False, f"{text} and no cheaper, refused.", figures)
-
-
-def _good_blocked(task: Task, evidence: Evidence, model: ScoredRows) -> float:
-    good = ~task.is_bad(evidence.label, model.score)
-    return float(np.mean(evidence.blocked(model)[good])) if good.any() else 0.0
 
 
 def _too_few(gate: Gate, task: Task, evidence: Evidence) -> GateVerdict:

@@ -6,17 +6,23 @@ say who belongs together and whose vectors to look up.
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.model.estimators import Trees, fit_booster, load_trees
-from sandbox.model.factors import Factors, fit_factors, load_factors
+from sandbox.model.factors import (
+    Factors,
+    array_from,
+    fit_factors,
+    load_factors,
+    places_of,
+    popularity_of,
+    stored_array,
+)
 from sandbox.spec.model import Retrieval, XGBoost
 from sandbox.task.slates import SlateColumns, top_of_groups
 
@@ -27,8 +33,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 RANKERS = ("ranker", "popularity")
 """Families that `load_ranker` knows."""
-PRIOR = 20.0
-"""An item's share of clicks counts as if it had been shown this often more, at the mean share."""
 _FOLDS = 3
 
 
@@ -48,15 +52,17 @@ class ByPopularity:
 
     def predict(self, features: Matrix) -> Floats:
         """Return shares of clicks, shape (n,), for features of shape (n, f)."""
-        asked = features[:, self.item].astype(np.int64)
-        place = np.minimum(np.searchsorted(self.items, asked), len(self.items) - 1)
-        return np.where(self.items[place] == asked, self.share[place], self.mean)
+        place, known = places_of(self.items, features[:, self.item])
+        return np.where(known, self.share[place], self.mean)
 
     def files(self) -> dict[str, bytes]:
         """Return ``popularity.json``, and arrays of ids and shares."""
         plain = {"item": self.item, "mean": self.mean}
         stored = {"popularity.json": json.dumps(plain).encode()}
-        return stored | {"items.npy": _bytes(self.items), "share.npy": _bytes(self.share)}
+        return stored | {
+            "items.npy": stored_array(self.items),
+            "share.npy": stored_array(self.share),
+        }
 
 
 @dataclass(frozen=True)
@@ -150,10 +156,7 @@ def fit_ranker(
 
 def fit_by_popularity(features: Matrix, label: Floats, slate: SlateColumns) -> ByPopularity:
     """Count clicks by item; an item that was seldom shown is near the mean. See `fit_ranker`."""
-    item = features[:, slate.item].astype(np.int64)
-    items, what = np.unique(item, return_inverse=True)
-    mean = float(np.mean(label))
-    share = (np.bincount(what, label) + PRIOR * mean) / (np.bincount(what) + PRIOR)
+    items, share, mean = popularity_of(features[:, slate.item], label)
     return ByPopularity(slate.item, items, share, mean)
 
 
@@ -161,7 +164,7 @@ def load_ranker(family: str, files: Mapping[str, bytes]) -> Ranker | ByPopularit
     """Read back what `Ranker.files` or `ByPopularity.files` gave; errors as of `load_estimator`."""
     if family == "popularity":
         plain = json.loads(files["popularity.json"])
-        items, share = (_array(files[name]) for name in ("items.npy", "share.npy"))
+        items, share = (array_from(n, files[f"{n}.npy"]) for n in ("items", "share"))
         if not len(items) == len(share) > 0:
             raise ValueError("ids and shares do not fit each other")
         return ByPopularity(int(plain["item"]), items, share, float(plain["mean"]))
@@ -192,13 +195,3 @@ def _inputs(features: Matrix, slate: SlateColumns, near: Floats | None) -> Matri
     """Return what trees see: no names, and how near user and item are."""
     seen = np.delete(features, slate.all, axis=1)
     return seen if near is None else np.column_stack([seen, near.astype(np.float32)])
-
-
-def _bytes(array: NDArray[np.generic]) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _array(content: bytes) -> NDArray[Any]:
-    return np.asarray(np.load(io.BytesIO(content), allow_pickle=False))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sandbox.model.estimators import fit_booster, load_trees
 from sandbox.model.imbalance import fill_missing, medians
 from sandbox.spec.model import OF_SPREAD, Champion, Ridge
+from sandbox.task.regression import QUANTILE
 
 __all__ = ["REGRESSIONS", "LogRegression", "Straight", "fit_regression", "load_regression"]
 
@@ -29,8 +30,6 @@ _SMALLEST = 1e-3
 """Log errors below a tenth of a percent count as that: the logarithm of 0 says nothing."""
 _MEAN_LOG = -(np.euler_gamma + np.log(2.0)) / 2.0
 """Mean of ``log |Z|`` for a standard normal Z."""
-_QUANTILE = 1.6448536269514722
-"""Nine tenths of a normal distribution lie within so many standard deviations."""
 _WIDEST = 3.0
 """Spreads beyond a factor of 20 either way say that nothing is known."""
 
@@ -91,7 +90,7 @@ class LogRegression:
         `Conformal` calibrator needs the first no more.
         """
         deviation = np.exp(np.clip(self.error.predict(features), -10.0, 2.0) - _MEAN_LOG)
-        return np.asarray(np.minimum(_QUANTILE * deviation, _WIDEST))
+        return np.asarray(np.minimum(QUANTILE * deviation, _WIDEST))
 
     def files(self) -> dict[str, bytes]:
         """Return the files of both parts, and ``center.json``."""

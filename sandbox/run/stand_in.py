@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sandbox.capacity.calibrate import Supply, between, calibrate, ready
 from sandbox.capacity.plant import trees
 from sandbox.capacity.twin import TwinRecord, drive_rounds, hold
-from sandbox.model.fitting import fit
-from sandbox.model.ranker import fit_ranker
-from sandbox.model.regression import fit_regression
+from sandbox.model.calibration import Identity
+from sandbox.model.fitting import fit_for
+from sandbox.model.version import Scorer
 from sandbox.pipeline.codec import EventCodec
 from sandbox.pipeline.decide import Thresholds
 from sandbox.pipeline.handler import Handler
 from sandbox.pipeline.pipeline import Pipeline, Serving
 from sandbox.run.setup import Prepared
 from sandbox.spec.capacity import Profile
-from sandbox.spec.model import ModelSpec, XGBoost
-from sandbox.task import Task
-from sandbox.task.slates import SlateColumns
 
 __all__ = ["run_twin_of", "stand_in_handler"]
 
@@ -39,29 +35,18 @@ def stand_in_handler(prepared: Prepared) -> Handler:
     model = prepared.design.model
     features = rng.standard_normal((ROWS, len(prepared.plan.names))).astype(np.float32)
     label = (rng.uniform(size=ROWS) < 0.5).astype(np.float64)
-    serving = _serving(model, prepared.plan.slate, prepared.task, features, label, rng)
+    slate, task = prepared.plan.slate, prepared.task
+    if slate is not None:
+        features[:, slate.all] = rng.integers(0, 200, (ROWS, 3))
+    target = 1.0 + label if task.has_spread else label
+    fitted = fit_for(model.champion, model, task, features, target, rng, slate)
+    scorer = Scorer(fitted.estimator, Identity())
     schema = prepared.scenario.event
     return Handler(
         EventCodec(schema),
         Pipeline(schema, prepared.design, prepared.seed),
-        serving,
+        Serving(scorer.predict, THRESHOLDS, 1, spread=scorer.spread),
     )
-
-
-def _serving(
-    model: ModelSpec, slate: SlateColumns | None, task: Task, features: NDArray[np.float32],
-    label: NDArray[np.float64], rng: np.random.Generator,
-) -> Serving:  # fmt: skip
-    if slate is not None:
-        features[:, slate.all] = rng.integers(0, 200, (len(features), 3))
-        spec = model.champion.xgboost or XGBoost()
-        ranker = fit_ranker(spec, model.retrieval, features, label, slate, rng)
-        return Serving(ranker.predict, THRESHOLDS, 1)
-    if task.has_spread:
-        estimates = fit_regression(model.champion, features, 1.0 + label, rng)
-        return Serving(estimates.predict, THRESHOLDS, 1, spread=estimates.spread)
-    fitted = fit(model.champion, model.imbalance, model.ratio, features, label, rng)
-    return Serving(fitted.estimator.predict, THRESHOLDS, 1)
 
 
 def run_twin_of(

@@ -22,6 +22,7 @@ __all__ = [
     "feature_problems",
     "key_problems",
     "number_problems",
+    "quotient_problems",
 ]
 
 LABEL = "label"
@@ -53,7 +54,7 @@ def feature_problems(features: Sequence[FeatureSpec], schema: EventSchema) -> li
         elif feature.operation in TEXT_OPERATIONS:
             found += _text_problems((index, "of"), str(feature.of), schema)
         elif feature.operation == "quotient":
-            found += _quotient_problems(index, features)
+            found += quotient_problems(index, features)
         elif feature.operation != "calendar":
             found += key_problems((index, "by"), str(feature.by), schema)
             found += _source_problems((index, "of"), feature, schema)
@@ -93,7 +94,8 @@ def _category_of(place: Key, name: str, column: Column) -> Iterator[Problem]:
         )
 
 
-def _quotient_problems(index: int, features: Sequence[FeatureSpec]) -> Iterator[Problem]:
+def quotient_problems(index: int, features: Sequence[FeatureSpec]) -> Iterator[Problem]:
+    """Yield what keeps feature `index`, a quotient, from being one of columns declared above it."""
     feature = features[index]
     known = [n for f in features[:index] if f.operation != "quotient" for n in f.names]
     for field, name in (("of", feature.of), ("to", feature.to)):

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.task import metrics as m
-from sandbox.task.base import Task
+from sandbox.task.chances import ChanceTask
 from sandbox.task.order import falling_order, is_falling
 
-__all__ = ["BinaryTask", "probability_edges"]
+__all__ = ["BinaryTask"]
 
 Array = NDArray[Any]
 _AT_CAPACITY = ("recall_at_capacity", "precision_at_capacity")
@@ -24,7 +24,7 @@ _PROBABILITY = {
 }
 
 
-class BinaryTask(Task):
+class BinaryTask(ChanceTask):
     """Binary classification, judged by ranking, calibration and what fits a review capacity."""
 
     name = "binary"
@@ -122,10 +122,6 @@ class BinaryTask(Task):
         """Return the scores: calibrated, they are probabilities of a positive."""
         return np.asarray(score, dtype=np.float64)
 
-    def cases_in(self, label: Array) -> float:
-        """Return the number of positives, or the expected number."""
-        return float(np.sum(label))
-
     def why_too_little(self, label: Array, *, least: int) -> str:
         """Ask for `least` positives and one negative; see `Task.why_too_little`."""
         positives = int(self.cases_in(label))
@@ -137,28 +133,6 @@ class BinaryTask(Task):
         """Return the share of positives in words."""
         return f"{np.mean(label):.2%} positive"
 
-    def show(self, score: float) -> str:
-        """Return a score with three decimals."""
-        return f"{score:.3f}"
-
     def show_label(self, label: float) -> str:
         """Return ``positive`` or ``negative``."""
         return "positive" if label > 0.5 else "negative"
-
-    def reliability(self, label: Array, score: Array) -> tuple[Array, Array, Array]:
-        """Return mean scores, shares of positives and rows; see `metrics.reliability_curve`."""
-        return m.reliability_curve(label, score, 10)
-
-    def score_edges(self) -> NDArray[np.float64]:
-        """Return the edges of `probability_edges`."""
-        return probability_edges()
-
-
-def probability_edges() -> NDArray[np.float64]:
-    """Return 42 edges from 0 to 1, even in log-odds from 1:100,000 to 100,000:1.
-
-    Even steps in the score itself would put all but a handful of rows into the first bin.
-    """
-    log_odds = np.linspace(-5.0, 5.0, 41)[:-1] * np.log(10.0)
-    inner: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-log_odds))
-    return np.concatenate(([0.0], inner, [1.0]))

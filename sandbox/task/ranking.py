@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from sandbox.task import metrics as m
 from sandbox.task import slates
-from sandbox.task.base import Task
-from sandbox.task.binary import probability_edges
+from sandbox.task.chances import ChanceTask
 from sandbox.task.slates import Slates, Worth
 
 __all__ = ["PLACES", "RankingTask"]
@@ -33,7 +32,7 @@ _BY_REQUEST: Mapping[str, Callable[[Slates], Worth]] = MappingProxyType(
 )
 
 
-class RankingTask(Task):
+class RankingTask(ChanceTask):
     """Candidates of a request, judged by the ten that are shown first."""
 
     name = "ranking"
@@ -136,10 +135,6 @@ class RankingTask(Task):
         """Return how probable it is that nobody clicks: 1 less the calibrated score."""
         return 1.0 - np.clip(np.asarray(score, dtype=np.float64), 0.0, 1.0)
 
-    def cases_in(self, label: Array) -> float:
-        """Return the number of clicks, or the expected number."""
-        return float(np.sum(label))
-
     def why_too_little(self, label: Array, *, least: int) -> str:
         """Ask for `least` clicks and something that was not clicked; see `Task.why_too_little`."""
         clicks = int(self.cases_in(label))
@@ -151,18 +146,6 @@ class RankingTask(Task):
         """Return the share of clicks in words."""
         return f"{np.mean(label):.1%} would be clicked"
 
-    def show(self, score: float) -> str:
-        """Return a score with three decimals."""
-        return f"{score:.3f}"
-
     def show_label(self, label: float) -> str:
         """Return ``click`` or ``none``."""
         return "click" if label > 0.5 else "none"
-
-    def reliability(self, label: Array, score: Array) -> tuple[Array, Array, Array]:
-        """Return mean scores, shares of clicks and rows; see `metrics.reliability_curve`."""
-        return m.reliability_curve(label, score, 10)
-
-    def score_edges(self) -> NDArray[np.float64]:
-        """Return 42 edges from 0 to 1, even in log-odds, as for a rare positive."""
-        return probability_edges()

@@ -18,6 +18,7 @@ from sandbox.task.base import Task
 
 __all__ = [
     "COVERAGE",
+    "QUANTILE",
     "TOLERANCE",
     "RegressionTask",
     "interval_coverage",
@@ -33,7 +34,7 @@ TOLERANCE = 0.10
 """Share of the label by which an estimate may be off and still counts as right."""
 COVERAGE = 0.90
 """Share of labels that intervals are meant to hold."""
-_QUANTILE = 1.6448536269514722
+QUANTILE = 1.6448536269514722
 """Of the standard normal distribution: 90 % lie within it on both sides."""
 _ABSOLUTE = float(np.sqrt(2.0 / np.pi))
 """Mean distance from the middle of a normal distribution, in standard deviations."""
@@ -168,7 +169,7 @@ class RegressionTask(Task):
         values = dict.fromkeys(metrics, float("nan"))
         if spread is None or not len(score):
             return values
-        s, deviation = _floats(score), _floats(spread) / _QUANTILE
+        s, deviation = _floats(score), _floats(spread) / QUANTILE
         error = (s * deviation) ** 2
         total = float(np.var(s) + error.mean())
         known = {
@@ -208,7 +209,7 @@ class RegressionTask(Task):
 
         if spread is None:
             return np.ones(len(score))
-        deviation = np.maximum(_floats(spread) / _QUANTILE, 1e-9) * np.sqrt(2.0)
+        deviation = np.maximum(_floats(spread) / QUANTILE, 1e-9) * np.sqrt(2.0)
         sides = (-np.log1p(-TOLERANCE), np.log1p(TOLERANCE))
         chance = sum(erfc(side / deviation) / 2.0 for side in sides)
         return np.where(_floats(score) > 0, chance, 1.0)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sandbox.errors import suggest
+from sandbox.spec.columns import quotient_problems
 from sandbox.spec.features import CALENDAR, TEXT_OPERATIONS, FeatureSpec
 from sandbox.spec.scenario import EventSchema
 from sandbox.spec.units import format_duration
@@ -57,7 +58,10 @@ def find_problems(
             found += _text_problems(index, str(feature.of), schema)
             continue
         if feature.operation == "quotient":
-            found += _quotient_problems(index, features)
+            found += [
+                Problem(index, str(p.place[-1]), p.what, p.got, p.expected, p.hint)
+                for p in quotient_problems(index, features)
+            ]
             continue
         found += _key_problems(index, "by", str(feature.by), schema)
         if feature.of is not None:
@@ -117,16 +121,6 @@ def _text_problems(index: int, name: str, schema: EventSchema) -> Iterator[Probl
         what = "not a text" if name in schema.columns else "unknown column"
         expected = f"one of {', '.join(texts)}" if texts else "no column here is a text"
         yield Problem(index, "of", what, name, expected, suggest(name, texts))
-
-
-def _quotient_problems(index: int, features: Sequence[FeatureSpec]) -> Iterator[Problem]:
-    known = [n for f in features[:index] if f.operation != "quotient" for n in f.names]
-    for field, name in (("of", features[index].of), ("to", features[index].to)):
-        if name not in known:
-            yield Problem(
-                index, field, "no feature column declared above", name,
-                f"one of {', '.join(known)}", suggest(str(name), known),
-            )  # fmt: skip
 
 
 def _source_problems(index: int, feature: FeatureSpec, schema: EventSchema) -> Iterator[Problem]:
