@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks.broker import a_broker
-from benchmarks.reliability.trials import TRIALS, Result, Scene, Size
+from benchmarks.reliability.scene import Result, Scene, Size
+from benchmarks.reliability.trials import TRIALS
 from benchmarks.sheet import machine
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
@@ -32,6 +33,8 @@ def expected(name: str, result: Result) -> bool:
     if name == "retention":
         taken, told = result.facts["taken"], result.facts["reported"]
         return not found.doubled and found.lost == taken == told and not found.different
+    if name == "pages" and result.facts["whole"] < result.facts["pages"]:
+        return False
     if name == "replaced" and not result.facts["refused"]:
         return False
     return found.clean
@@ -52,6 +55,8 @@ def lines(results: Sequence[tuple[str, Result, float]]) -> list[str]:
         more = {
             "retention": f"retention took {result.facts.get('taken', 0):,.0f} messages, "
             f"{result.facts.get('reported', 0):,.0f} reported",
+            "pages": f"{result.facts.get('pages', 0):,.0f} pages, "
+            f"{result.facts.get('whole', 0):,.0f} of them whole",
             "replaced": "its writes were refused, and it ended",
             "separate": "the control: a harness that sees the mistake",
         }.get(name, "")

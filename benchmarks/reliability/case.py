@@ -34,19 +34,24 @@ STEP = 300
 POISON = (b"", b"{", b"no event", b'{"transaction_id": 1e99}', b"\x82\xa1a\x01", b'{"amount": 1}')
 SETTINGS = (
     f"ingest.partitions={PARTITIONS}",
-    "history=45d",
     "pipeline.budget=600s",  # what is late is still answered by the model: scores can be compared
-    "model.training.window=21d",
 )
+SHORTER = {
+    "fraud": ("history=45d", "model.training.window=21d"),
+    "recommendations": ("population=172800",),
+}
+"""What makes the past of a scenario shorter, so that its champion is trained in seconds."""
 Message = tuple[Place, bytes]
 Ids = NDArray[np.int64]
 
 
-def load_prepared(seed: int = 7, extra: tuple[str, ...] = ()) -> Prepared:
-    """Return the card-fraud scenario with its reference design: two stages, one needs labels."""
+def load_prepared(
+    scenario: str = "fraud", seed: int = 7, extra: tuple[str, ...] = ()
+) -> Prepared:  # fmt: skip
+    """Return a scenario with its reference design: two stages, of which one or both need labels."""
     return prepare(
-        "fraud", design=None, seed=seed, days=120, overrides=(*SETTINGS, *extra), incidents=[],
-        roots=[SCENARIOS],
+        scenario, design=None, seed=seed, days=120, incidents=[], roots=[SCENARIOS],
+        overrides=(*SETTINGS, *SHORTER[scenario], *extra),
     )  # fmt: skip
 
 
@@ -79,19 +84,22 @@ class Case:
         """Where workers keep their states."""
         return self.folder / self.prefix / "state"
 
+    @property
+    def _registry(self) -> FolderRegistry:
+        return FolderRegistry(self.folder / f"registry-{self.prepared.name}")
+
     def setting(self, log: EventLog, name: str) -> Setting:
         """Return what a worker of this trial works with."""
         metrics = LiveMetrics("trial", self.prepared.design_name)
-        registry = FolderRegistry(self.folder / "registry")
         return Setting(
-            self.prepared, self.topics, log, registry, metrics, name, self.state, 1.0, time.time
-        )
+            self.prepared, self.topics, log, self._registry, metrics, name, self.state, 1.0,
+            time.time,
+        )  # fmt: skip
 
     def open(self, log: EventLog) -> None:
         """Create the topics, and say who decides."""
-        registry = FolderRegistry(self.folder / "registry")
-        if not registry.numbers():
-            registry.add(_champion(self.prepared).files(), {})
+        if not self._registry.numbers():
+            self._registry.add(_champion(self.prepared).files(), {})
         log.create(self.topics.all())
         writer = log.writer()
         writer.send(Place(self.topics.serving, 0), encode(ServingState(champion=1)))

@@ -62,11 +62,12 @@ class Crew:
     """Workers by name; use it in a ``with``, so that none stays behind."""
 
     def __init__(
-        self, address: str, prefix: str, folder: Path, *, separately: bool = False
-    ) -> None:
+        self, address: str, prefix: str, folder: Path, *, separately: bool = False,
+        scenario: str = "fraud",
+    ) -> None:  # fmt: skip
         self._command = [sys.executable, "-m", "benchmarks.reliability.process",
                          address, prefix, str(folder)]  # fmt: skip
-        self._more = ["--separately"] if separately else []
+        self._more = [*(["--separately"] if separately else []), "--scenario", scenario]
         self._workers: dict[str, _Worker] = {}
         self.counts: dict[str, float] = {}
         """What ended workers counted, added up; killed ones say nothing."""

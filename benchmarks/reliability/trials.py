@@ -3,204 +3,27 @@
 from __future__ import annotations
 
 import shutil
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from types import MappingProxyType
-from uuid import uuid4
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
-from numpy.typing import NDArray
 
-from benchmarks.broker import Broker
-from benchmarks.reliability.audit import Audit, Decisions, Gone, audit, without_gaps
-from benchmarks.reliability.case import PARTITIONS, Case, load_prepared
-from benchmarks.reliability.crew import Crew
+from benchmarks.reliability.audit import Gone, without_gaps
+from benchmarks.reliability.case import Case
+from benchmarks.reliability.scene import Result, Scene, Size
 from sandbox.adapters.event_log import Place
 from sandbox.adapters.kafka_log import KafkaLog
+from sandbox.batch import Batch
+from sandbox.live.frames import read_frame
+from sandbox.pipeline.decide import ALLOW
 
-__all__ = ["TRIALS", "Result", "Size"]
+__all__ = ["TRIALS"]
 
 THREE = ("worker-1", "worker-2", "worker-3")
 SESSION = 6.0
-SETTLED = 5.0
-_PATIENCE = 180.0
-
-
-@dataclass(frozen=True)
-class Size:
-    """How much of a trial is played."""
-
-    kills: int = 25
-    events: int = 210_000
-    """Of the trial of kills; the others send a fifth."""
-    rate: float = 3500.0
-    """Events a second while things break."""
-
-    @property
-    def few(self) -> int:
-        """Events of the shorter trials."""
-        return self.events // 5
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came of a trial."""
-
-    name: str
-    audit: Audit
-    recoveries: tuple[float, ...]
-    """From each blow until every partition decided again [s]."""
-    facts: Mapping[str, float] = field(default_factory=dict)
-    """What else was counted."""
-
-
-class Flow:
-    """Sends events at a rate in one thread, and watches the decisions in another.
-
-    It sends as many events as asked for, and goes on until somebody waits for the end. Use it in a
-    ``with``.
-    """
-
-    def __init__(self, case: Case, address: str, events: int, rate: float) -> None:
-        self.case, self._events, self._rate = case, events, rate
-        self._log, self._watch_log = KafkaLog(address), KafkaLog(address)
-        case.open(self._log)
-        self.sent: list[NDArray[np.int64]] = []
-        self.decisions = Decisions()
-        self._stop, self._enough = threading.Event(), threading.Event()
-        self._failed: list[BaseException] = []
-        self._sender = threading.Thread(target=self._guarded, args=(self._send,))
-        self._watcher = threading.Thread(target=self._guarded, args=(self._watch,))
-
-    def __enter__(self) -> Flow:
-        self._watcher.start()
-        return self
-
-    def begin(self) -> None:
-        """Begin to send."""
-        self._sender.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        if self._sender.ident is not None:
-            self._sender.join()
-        self._watcher.join()
-        self._log.close()
-        self._watch_log.close()
-
-    def wait(self) -> None:
-        """Let the flow end; wait until as many decisions as events came."""
-        self._enough.set()
-        self._sender.join()
-        wanted, deadline = self.number, time.monotonic() + _PATIENCE
-        while self.decisions.number < wanted and not self._failed:
-            if time.monotonic() > deadline:
-                raise AssertionError(f"{self.decisions.number} decisions of {wanted} events")
-            time.sleep(0.1)
-        if self._failed:
-            raise self._failed[0]
-
-    def settle(self) -> None:
-        """Let the flow end; wait until no more decisions come."""
-        self._enough.set()
-        self._sender.join()
-        before = -1
-        while self.decisions.number != before:
-            before = self.decisions.number
-            time.sleep(SETTLED)
-        if self._failed:
-            raise self._failed[0]
-
-    @property
-    def number(self) -> int:
-        """Events sent so far."""
-        return sum(map(len, self.sent))
-
-    def recovered(self, moment: float) -> float:
-        """Wait until every partition has decided after a moment; return how long it took [s]."""
-        deadline = time.monotonic() + _PATIENCE
-        while (took := self.decisions.after(moment, PARTITIONS)) is None:
-            if self._failed:
-                raise self._failed[0]
-            if time.monotonic() > deadline:
-                raise AssertionError("no decisions came any more")
-            time.sleep(0.05)
-        return took
-
-    def _guarded(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except BaseException as error:
-            self._failed.append(error)
-            raise
-
-    def _send(self) -> None:
-        writer = self._log.writer()
-        began, number = time.monotonic(), 0
-        for messages, ids in self.case.streams():
-            if number >= self._events and self._enough.is_set():
-                break
-            for place, value in messages:
-                writer.send(place, value)
-            number += len(ids)
-            self.sent.append(ids)
-            if self._stop.wait(max(began + number / self._rate - time.monotonic(), 0.0)):
-                break
-        writer.flush()
-        writer.close()
-
-    def _watch(self) -> None:
-        reader = self._watch_log.reader([self.case.topics.decisions])
-        id_name = self.case.prepared.scenario.event.id
-        while not self._stop.is_set():
-            self.decisions.take(reader.poll(0.2), id_name)
-        reader.close()
-
-
-@dataclass
-class Scene:
-    """What a trial works with."""
-
-    broker: Broker
-    folder: Path
-    size: Size
-
-    def case(self, *settings: str) -> Case:
-        """Return a case with topics of its own."""
-        return Case(load_prepared(extra=settings), f"trial-{uuid4().hex[:8]}", self.folder)
-
-    def crew(self, case: Case, *, separately: bool = False) -> Crew:
-        """Return a crew that nobody belongs to yet."""
-        return Crew(self.broker.address, case.prefix, self.folder, separately=separately)
-
-    def flow(self, case: Case, events: int) -> Flow:
-        """Return a flow at this scene's rate."""
-        return Flow(case, self.broker.address, events, self.size.rate)
-
-    @contextmanager
-    def log(self) -> Iterator[KafkaLog]:
-        """Yield the broker's log."""
-        log = KafkaLog(self.broker.address)
-        try:
-            yield log
-        finally:
-            log.close()
-
-    def close(
-        self, name: str, case: Case, flow: Flow, crew: Crew, recoveries: list[float],
-        *, states: bool = True, gone: Gone = MappingProxyType({}),
-    ) -> Result:  # fmt: skip
-        """End the workers in order, audit the log, and return what came of it."""
-        crew.end(*crew.names)
-        with self.log() as log:
-            found = audit(case, log, np.concatenate(flow.sent), states=states, gone=gone)
-        return Result(name, found, tuple(recoveries), dict(crew.counts))
 
 
 def kills(scene: Scene, *, separately: bool = False) -> Result:
@@ -225,6 +48,42 @@ def kills(scene: Scene, *, separately: bool = False) -> Result:
         else:
             flow.settle()
         return scene.close(name, case, flow, crew, recoveries, states=not separately)
+
+
+def pages(scene: Scene) -> Result:
+    """Kill workers of a ranking while candidates wait for the rest of their page."""
+    case, recoveries = scene.case(scenario="recommendations"), list[float]()
+    with scene.flow(case, scene.size.few) as flow, scene.crew(case) as crew:
+        crew.start(*THREE)
+        flow.begin()
+        for victim in THREE[: scene.size.kills]:
+            flow.recovered(time.monotonic())
+            moment = time.monotonic()
+            crew.kill(victim)
+            crew.start(victim, wait=False)
+            recoveries.append(flow.recovered(moment))
+            crew.wait_for(victim)
+        flow.wait()
+        result = scene.close("killed with half a page", case, flow, crew, recoveries)
+        with scene.log() as log:
+            return replace(result, facts=_pages(case, log))
+
+
+def _pages(case: Case, log: KafkaLog) -> dict[str, float]:
+    """Return how many pages were decided, and how many of them show as many as they should."""
+    reader, schema = log.reader([case.topics.decisions]), case.prepared.scenario.event
+    frames = list[Batch]()
+    while reader.lag():
+        frames += [read_frame(value) for chunk in reader.poll(1.0) for value in chunk.values]
+    reader.close()
+    rows = Batch.concat(frames)
+    assert schema.slate is not None
+    shown = (rows["decision"] == ALLOW) & ~rows["explored"]
+    of_page, size = np.unique(rows[schema.slate.request], return_counts=True)
+    at = np.searchsorted(of_page, rows[schema.slate.request][shown])
+    places = np.bincount(at, minlength=len(of_page))
+    wanted = np.minimum(size, case.prepared.design.decision.show)
+    return {"pages": float(len(of_page)), "whole": float((places == wanted).sum())}
 
 
 def separate(scene: Scene) -> Result:
@@ -396,6 +255,7 @@ def _forget_half(address: str, case: Case) -> tuple[Gone, int]:
 TRIALS: Mapping[str, Callable[[Scene], Result]] = {
     "kills": kills,
     "separate": separate,
+    "pages": pages,
     "outlived": outlived,
     "replaced": replaced,
     "broker-killed": broker_killed,

@@ -217,18 +217,20 @@ def test_what_is_wrong_is_said(
 
 
 @pytest.mark.parametrize(
-    "words",
-    [
-        ["up", "recommendations"],
-        ["up", "recommendations", "--embedded"],
-        ["role", "worker", "--scenario", "recommendations"],
-    ],
+    "words", [["up", "shop"], ["up", "shop", "--embedded"], ["role", "worker", "--scenario", "shop"]]
 )
-def test_a_ranking_is_not_lived_yet(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
-    scenarios = Path(__file__).parents[2] / "scenarios"
-    assert main([*words, "--scenarios", str(scenarios)]) == 2
+def test_a_ranking_that_does_not_count_its_candidates_is_not_lived(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    write_scenario("shop", task="ranking", into=tmp_path)
+    scenario = tmp_path / "shop" / "scenario.yaml"
+    text = scenario.read_text()
+    assert ", size: candidates" in text
+    scenario.write_text(text.replace(", size: candidates", ""))
+    assert main([*words, "--scenarios", str(tmp_path)]) == 2
     err = capsys.readouterr().err
-    assert "live roles cannot rank yet" in err and err.count("\n") == 1
+    assert "shop event.slate.size: live workers must know when a request is complete" in err
+    assert err.count("\n") == 1
 
 
 def test_topics_need_a_broker(parcels: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from benchmarks.broker import Broker
 from benchmarks.reliability.__main__ import SMALL, expected
-from benchmarks.reliability.trials import TRIALS, Scene
+from benchmarks.reliability.scene import Scene
+from benchmarks.reliability.trials import TRIALS
 
 # kafka-python leaves sockets to the garbage collector where a broker that is away refuses them.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
