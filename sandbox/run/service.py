@@ -283,8 +283,9 @@ class Service:
 
     def shown(self) -> ShownClicks | None:
         """Return what was clicked of what was shown since day 0; None where nothing is a slate."""
-        if self._schema.slate is None:
-            return None
+        return None if self._schema.slate is None else self._shown_so_far()
+
+    def _shown_so_far(self) -> ShownClicks:
         return ShownClicks(**{name: self.counts[f"shown.{name}"] for name in _ARMS})
 
     def _count_shown(self, rows: slice, item: str) -> None:
@@ -302,6 +303,9 @@ class Service:
         offered = len(np.unique(items))
         if offered:
             self._today["coverage", "oracle"] = len(np.unique(items[shown])) / offered
+        uplift = self._shown_so_far().uplift()[0]
+        if np.isfinite(uplift):
+            self._today["uplift", "oracle"] = uplift
 
 
 def serving(deciders: Deciders, rules: tuple[Rule, ...] = ()) -> Serving:
