@@ -26,6 +26,8 @@ VIEWS = (
 )
 BAD_EVENTS = "Bad events: $bad", "Share of events that are bad; docs/tasks.md says which are."
 """Title and description of a panel."""
+UNIT = "A number without a unit; only an error such as mae has that of the label."
+"""Why panels of quality are in plain numbers: R2 may be negative, and log loss is no share."""
 WORDS = ("primary", "bad", "good", "baseline", "without_model")
 ACROSS = 4
 """Most panels side by side."""
@@ -84,9 +86,8 @@ def quality_panels(
     """
 
     def panel(variable: str) -> Panel:
-        # Plain numbers: an R2 may be negative, and an error in dollars is no share.
         query = asked(f'metric=~"${variable}"'), "{{view}}"
-        return reads(drawn(f"${variable}", about, "short", query), *alerts)
+        return reads(drawn(f"${variable}", f"{about} {UNIT}", "short", query), *alerts)
 
     others = panel("quality").repeat("quality").repeat_direction("h").max_per_row(ACROSS)
     return [Cell(panel("primary")), Cell(beside), Cell(others, 24)]
