@@ -18,7 +18,7 @@ from sandbox.adapters.event_log import Chunk, EventLog, Place
 from sandbox.batch import Batch
 from sandbox.live.frames import read_frame
 from sandbox.live.messages import Happening, decode
-from sandbox.live.worker.intake import Intake
+from sandbox.live.worker.intake import Intake, Piece
 from sandbox.live.worker.snapshots import Snapshots
 from sandbox.live.worker.states import PartitionState
 from sandbox.pipeline.admission import KEEP
@@ -140,12 +140,12 @@ def _folded(case: Case, key: str, chunks: Iterable[Chunk]) -> bytes:
     schema, plan = prepared.scenario.event, prepared.plan
     lateness = prepared.design.pipeline.allowed_lateness
     state = PartitionState(schema, plan, key, lateness)
-    intake = Intake(schema, (), ())
+    intake = Intake(schema, (), (), (schema.slate.request,) if schema.slate else ())
     pieces = [p for chunk in chunks for p in intake.read(chunk)]
-    # All events between two labels at once: batches as no worker has seen them.
+    # All events between two frames of something else at once: batches as no worker has seen them.
     waiting: list[Batch] = []
     for piece in pieces:
-        if not piece.labels:
+        if piece.kind == "events":
             waiting.append(piece.batch)
             continue
         _fold_all(state, waiting)
@@ -155,10 +155,8 @@ def _folded(case: Case, key: str, chunks: Iterable[Chunk]) -> bytes:
 
 
 def _fold_all(state: PartitionState, waiting: list[Batch]) -> None:
-    from sandbox.live.worker.intake import Piece
-
     if waiting:
-        state.fold(Piece(Batch.concat(waiting), labels=False))
+        state.fold(Piece("events", Batch.concat(waiting)))
         waiting.clear()
 
 

@@ -65,7 +65,9 @@ class Journal:
         kinds = {n: c.dtype for n, c in prepared.scenario.event.columns.items()}
         extra = {self._id: np.int64, **kinds, "challenger_score": np.float64, "sent": np.float64}
         self._columns = tuple(extra)
-        self.log = DecisionLog(extra, len(prepared.plan.names), 1 << 14, prepared.task)
+        slate = prepared.scenario.event.slate
+        request = slate.request if slate else None
+        self.log = DecisionLog(extra, len(prepared.plan.names), 1 << 14, prepared.task, request)
         self._keep = prepared.scenario.history + _LONGER
         self.stragglers = 0
         self._silencing = np.array(
@@ -223,6 +225,8 @@ class Journal:
         }
         if "spread" in self.log:
             columns["spread"] = np.where(silent, 0.0, rows["spread"])
+        if "control" in self.log:
+            columns["control"] = rows["control"]
         columns["label_time"] = np.where(hidden, np.inf, columns["label_time"])
         placed = self.log.log(columns, rows["features"])
         ids = rows[self._id].tolist()

@@ -45,7 +45,7 @@ class EventTimes:
             frame: Batch = read_frame(value)
         except (NotAFrame, msgspec.DecodeError):
             return []
-        if "label_time" in frame:
+        if "label_time" in frame or _TIME not in frame:
             return []
         return list(zip(frame[self._id].tolist(), frame[_TIME].tolist(), strict=True))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,13 @@ from sandbox.run.lifecycle import Deciders
 from sandbox.run.log import Columns, DecisionLog
 from sandbox.run.serving_faults import ServingFaults
 from sandbox.run.setup import DAY, Prepared
+from sandbox.run.shown import ShownClicks, share_shown
 from sandbox.run.traffic import BLOCK, Block
-from sandbox.run.verdict import ShownClicks
 from sandbox.simulate.stack import BUCKET, StackSample
 from sandbox.spec.scenario import Scenario
 
 __all__ = ["Service", "serving"]
 
-_ARMS = ("model", "model_clicked", "control", "control_clicked")
 _ANSWERING = 1
 """Offset of the random numbers that say which events the model answers in time."""
 _TRUTH: Mapping[str, Any] = {
@@ -74,6 +74,7 @@ class Service:
         self._silencing = np.array([name in scenario.labels.missing_when for name in DECISIONS])
         self.ledger = CostLedger(scenario.costs)
         self.counts: Counter[str] = Counter()
+        self._shown = ShownClicks()
         self.faults = ServingFaults(prepared, self.log)
         self.rules: dict[str, Rule] = {}
         """Rules in force by their condition."""
@@ -283,27 +284,19 @@ class Service:
 
     def shown(self) -> ShownClicks | None:
         """Return what was clicked of what was shown since day 0; None where nothing is a slate."""
-        return None if self._schema.slate is None else self._shown_so_far()
-
-    def _shown_so_far(self) -> ShownClicks:
-        return ShownClicks(**{name: self.counts[f"shown.{name}"] for name in _ARMS})
+        if self._schema.slate is None:
+            return None
+        return self._shown
 
     def _count_shown(self, rows: slice, item: str) -> None:
-        """Count what was shown by both arms of the test, and of how many items.
-
-        What was explored was shown by luck, not by an arm.
-        """
-        log = self.log
-        shown = (log.column("decision")[rows] != BLOCKED) & ~log.column("explored")[rows]
-        clicked, control = log.column("label")[rows] > 0.5, log.column("control")[rows]
-        for name, arm in (("model", ~control), ("control", control)):
-            self.counts[f"shown.{name}"] += int((shown & arm).sum())
-            self.counts[f"shown.{name}_clicked"] += int((shown & arm & clicked).sum())
-        items = log.column(item)[rows]
-        offered = len(np.unique(items))
-        if offered:
-            self._today["coverage", "oracle"] = len(np.unique(items[shown])) / offered
-        uplift = self._shown_so_far().uplift()[0]
+        """Count what was shown by both arms of the test, and of how many items."""
+        shown = ShownClicks.of(self.log, rows)
+        self._shown += shown
+        self.counts.update({f"shown.{arm}": number for arm, number in asdict(shown).items()})
+        coverage = share_shown(self.log, rows, item)
+        if coverage is not None:
+            self._today["coverage", "oracle"] = coverage
+        uplift = self._shown.uplift()[0]
         if np.isfinite(uplift):
             self._today["uplift", "oracle"] = uplift
 

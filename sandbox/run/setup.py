@@ -126,19 +126,20 @@ def prepare(
 
 
 def check_live(prepared: Prepared) -> None:
-    """Refuse what no live system is built for yet.
+    """Refuse what live roles cannot do.
 
     Raises
     ------
     UsageError
-        Of a ranking: workers share events by the key of the last stage, and that is no request.
+        Of a ranking whose events do not say how many candidates their request has.
     """
-    if prepared.task.has_groups:
+    slate = prepared.scenario.event.slate
+    if slate is not None and slate.size is None:
         raise UsageError(
-            f"{prepared.name}: live roles cannot rank yet, as the candidates of a request have to "
-            "meet at one worker",
-            expected="a scenario of another task",
-            hint="`sandbox run` plays it.",
+            "live workers must know when a request is complete",
+            where=f"{prepared.name} event.slate.size",
+            expected="a number column that says how many candidates the request has",
+            hint="`sandbox run` needs none.",
         )
 
 

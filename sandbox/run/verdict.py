@@ -10,6 +10,7 @@ import numpy as np
 from sandbox.capacity.estimate import Estimate
 from sandbox.errors import UsageError, suggest
 from sandbox.record import ObjectiveResult, RunRecord
+from sandbox.run.shown import ShownClicks
 from sandbox.spec.design import Design
 from sandbox.spec.problems import Problem, first_of
 from sandbox.spec.scenario import ObjectiveSpec, Scenario
@@ -17,7 +18,7 @@ from sandbox.spec.source import Source
 from sandbox.spec.units import format_duration
 from sandbox.task import Task
 
-__all__ = ["Measures", "ShownClicks", "check_objectives", "check_rollback", "judge_objectives"]
+__all__ = ["Measures", "check_objectives", "check_rollback", "judge_objectives"]
 
 DAY = 86400.0
 
@@ -38,31 +39,6 @@ class Measures:
     """How full the design is at the usual peak, and its bill."""
     shown: ShownClicks | None = None
     """What was clicked of what was shown; of a ranking only."""
-
-
-@dataclass(frozen=True)
-class ShownClicks:
-    """Candidates shown in their place, and clicks on them, of both arms of the test."""
-
-    model: int = 0
-    model_clicked: int = 0
-    control: int = 0
-    """Ranked by the baseline."""
-    control_clicked: int = 0
-
-    def uplift(self) -> tuple[float, float, float]:
-        """Return how many more clicks a shown candidate gets by the model, with a 90 % interval.
-
-        The ratio of two shares less 1. Its logarithm is about normal, with variance
-        ``1/a - 1/n + 1/b - 1/m`` for a clicks of n and b of m (Katz et al., 1978). NaN where an arm
-        has no click.
-        """
-        a, n, b, m = self.model_clicked, self.model, self.control_clicked, self.control
-        if not (a and b):
-            return float("nan"), float("nan"), float("nan")
-        ratio = (a / n) / (b / m)
-        error = 1.645 * float(np.sqrt(1 / a - 1 / n + 1 / b - 1 / m))
-        return ratio - 1.0, ratio * float(np.exp(-error)) - 1.0, ratio * float(np.exp(error)) - 1.0
 
 
 _RUN_MEASURES = (

@@ -79,9 +79,10 @@ class Column(Spec):
 
 
 class Slate(Spec):
-    """Events that are candidates for one slate, such as a page of ten out of 25; three key columns.
+    """Events that are candidates for one slate, such as a page of ten out of 25.
 
-    The candidates of a request come together, at one `event_time`.
+    The candidates of a request come together, at one `event_time`. Three key columns, and one that
+    counts.
     """
 
     request: str
@@ -90,6 +91,9 @@ class Slate(Spec):
     """Who sees it."""
     item: str
     """What each candidate is."""
+    size: str | None = None
+    """Number column: how many candidates the request has, the same in each of them. Live workers
+    know by it when a request is complete."""
 
 
 class EventSchema(Spec):
@@ -114,6 +118,12 @@ class EventSchema(Spec):
                 raise SpecError(
                     f"expected a key column, one of {', '.join(self.keys)}", "slate", part
                 )
+        size = self.slate.size if self.slate else None
+        numbers = [name for name, column in self.columns.items() if column.type == "number"]
+        if size is not None and size not in numbers:
+            raise SpecError(
+                f"expected a number column, one of {', '.join(numbers)}", "slate", "size"
+            )
         return self
 
     @property

@@ -225,6 +225,7 @@ class RecommendationsWorld(World):
                 "request_id": asked_id + request,
                 "user_id": asked.user[request],
                 "item_id": offer.item[request, place],
+                "candidates": size[request].astype(np.float64),
                 "genre": self._videos.genre[what].astype(np.int16),
                 "source": source,
                 "item_age": np.round(age / DAY, 2),

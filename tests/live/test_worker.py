@@ -372,4 +372,4 @@ def _labels(prepared: Prepared, key: str, number: int) -> Batch:
 
 def test_pieces_of_an_empty_chunk_of_labels_are_nothing(prepared: Prepared) -> None:
     state = PartitionState(prepared.scenario.event, prepared.plan, prepared.plan.stages[1], 600.0)
-    assert state.fold(Piece(_labels(prepared, prepared.plan.stages[1], 3), labels=True)) is None
+    assert state.fold(Piece("labels", _labels(prepared, prepared.plan.stages[1], 3))) is None

@@ -17,8 +17,8 @@ from sandbox.record import RunRecord
 from sandbox.run.execution import VirtualRun
 from sandbox.run.scaffold import write_scenario
 from sandbox.run.setup import Prepared, prepare
+from sandbox.run.shown import ShownClicks
 from sandbox.run.traffic import Traffic
-from sandbox.run.verdict import ShownClicks
 
 QUICK = (
     "population=2500", "history=18d", "model.champion.xgboost.trees=15", "retraining=never",

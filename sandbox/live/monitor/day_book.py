@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from sandbox.monitor import CostLedger, matured_labels
 from sandbox.pipeline.decide import BLOCK, REVIEW
 from sandbox.record import AlertRecord
 from sandbox.run.setup import DAY, Prepared
+from sandbox.run.shown import ShownClicks, share_shown
 from sandbox.run.watch import Watch
 
 __all__ = ["DayBook"]
@@ -46,6 +48,7 @@ class DayBook:
         self._table = GaugeTable(metrics, prepared.task)
         self._watch = Watch(prepared, journal.log, self._table)
         self._ledger, self._task = CostLedger(prepared.scenario.costs), prepared.task
+        self._slate, self._shown = prepared.scenario.event.slate, ShownClicks()
         self._active: list[AlertRecord] = []
         self.closed = 0.0
         """End of the last day in the book [s since day 0]."""
@@ -73,6 +76,8 @@ class DayBook:
         dead = log.column("dead")[rows]
         accepted = int(np.count_nonzero(dead == 0))
         self._table.begin_day()
+        if self._slate is not None:
+            self._count_shown(end / DAY, rows, self._slate.item)
         refused = np.concatenate([dead[dead > 0], unanswered])
         alerts = self._watch.look(end, accepted, refused)
         self._show_alerts(alerts)
@@ -89,6 +94,7 @@ class DayBook:
     def snapshot(self) -> dict[str, object]:
         """Return what the book says, as plain data."""
         return {
+            **({"shown": asdict(self._shown)} if self._slate is not None else {}),
             "closed_day": self.closed / DAY,
             "quality": {
                 metric: {view: number(value) for view, value in views.items()}
@@ -120,6 +126,15 @@ class DayBook:
         refused = int(np.count_nonzero(~bad & blocked))
         metrics.negatives_blocked.set(refused / max(int(np.count_nonzero(~bad)), 1))
         self._show_positives(rows, bad)
+
+    def _count_shown(self, day: float, rows: slice, item: str) -> None:
+        """Show what the model is worth over the baseline since day 0, and what is seen at all."""
+        log = self._journal.log
+        self._shown += ShownClicks.of(log, rows)
+        said = {"uplift": self._shown.uplift()[0], "coverage": share_shown(log, rows, item)}
+        for name, value in said.items():
+            if value is not None and np.isfinite(value):
+                self._table.add(day, name, value, "oracle")
 
     def _show_positives(self, rows: slice, bad: NDArray[np.bool_]) -> None:
         """Show the share of positives: of the day, of the day that matured, and as scored."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -12,10 +13,13 @@ import numpy as np
 from sandbox.adapters.event_log import Chunk
 from sandbox.batch import Batch
 from sandbox.live.frames import NotAFrame, is_frame, read_frame
+from sandbox.live.worker.gather import CALL, WITHDRAWN
 from sandbox.pipeline.codec import EventCodec
 from sandbox.spec.scenario import EventSchema
 
-__all__ = ["DeadLetter", "Intake", "Piece"]
+__all__ = ["DeadLetter", "Intake", "Kind", "Piece"]
+
+Kind = Literal["events", "labels", "withdrawals", "call"]
 
 _SHOWN = 500
 """Bytes of a message that its dead letter repeats."""
@@ -40,11 +44,11 @@ class DeadLetter:
 
 @dataclass(frozen=True)
 class Piece:
-    """Consecutive events, or labels."""
+    """Consecutive events, or a frame of something else."""
 
+    kind: Kind
     batch: Batch
-    labels: bool
-    """Whether the batch holds labels, in order of `label_time`."""
+    """Labels are in order of `label_time`; of `call` and `withdrawals` see `gather`."""
 
 
 class Intake:
@@ -56,13 +60,20 @@ class Intake:
         Schema of the events.
     columns
         Columns that a frame of events must have, and those a frame of labels must.
+    withdrawn_columns
+        Columns that a frame of withdrawals must have; none: there are no such frames here.
     """
 
     def __init__(
-        self, schema: EventSchema, event_columns: Sequence[str], label_columns: Sequence[str]
-    ) -> None:
+        self, schema: EventSchema, event_columns: Sequence[str], label_columns: Sequence[str],
+        withdrawn_columns: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         self._codec = EventCodec(schema)
-        self._event_columns, self._label_columns = tuple(event_columns), tuple(label_columns)
+        self._wanted: dict[Kind, Sequence[str]] = {
+            "events": event_columns, "labels": label_columns, "withdrawals": withdrawn_columns,
+            "call": (CALL,),
+        }  # fmt: skip
+        self._gathers = bool(withdrawn_columns)
         self.dead: list[DeadLetter] = []
         """Messages refused since somebody emptied the list."""
 
@@ -82,17 +93,23 @@ class Intake:
     def _frame(self, chunk: Chunk, at: int) -> Piece | None:
         try:
             batch = read_frame(chunk.values[at])
-            labels = "label_time" in batch
-            wanted = self._label_columns if labels else self._event_columns
-            missing = [name for name in wanted if name not in batch]
+            kind = self._kind(batch)
+            missing = [name for name in self._wanted[kind] if name not in batch]
             if missing:
                 raise NotAFrame(f"no column {missing[0]}")
         except NotAFrame as error:
             self._bury(chunk, at, str(error))
             return None
-        if not labels and "sent" not in batch:
+        if kind == "events" and "sent" not in batch:
             batch = batch.with_columns(sent=np.full(len(batch), chunk.sent[at]))
-        return Piece(batch, labels)
+        return Piece(kind, batch)
+
+    def _kind(self, batch: Batch) -> Kind:
+        if "label_time" in batch:
+            return "labels"
+        if self._gathers and CALL in batch:
+            return "call"
+        return "withdrawals" if self._gathers and WITHDRAWN in batch else "events"
 
     def _events(self, chunk: Chunk, start: int, stop: int) -> Iterator[Piece]:
         if start == stop:
@@ -106,7 +123,7 @@ class Intake:
                 return
             batch = self._codec.decode([chunk.values[at] for at in good])
             sent = [chunk.sent[at] for at in good]
-        yield Piece(batch.with_columns(sent=np.array(sent)), labels=False)
+        yield Piece("events", batch.with_columns(sent=np.array(sent)))
 
     def _is_event(self, chunk: Chunk, at: int) -> bool:
         try:

@@ -14,7 +14,7 @@ from sandbox.batch import Batch, missing_value
 from sandbox.live.frames import frames_of
 from sandbox.live.topics import Topics, partition_of
 from sandbox.live.worker.following import Models
-from sandbox.pipeline.decide import DECISIONS
+from sandbox.pipeline.decide import BLOCK, DECISIONS
 from sandbox.pipeline.decider import Decider
 from sandbox.pipeline.features.rows import fill_quotients, fill_row_features
 from sandbox.pipeline.schema import REASONS
@@ -49,8 +49,9 @@ class Outputs:
         self._decider = Decider(prepared.plan, prepared.design, prepared.seed)
         self._usual_share = prepared.design.decision.explore
         self._budget = prepared.design.pipeline.budget
-        self._fallback = DECISIONS.index(prepared.design.decision.fallback)
-        self._has_spread = prepared.task.has_spread
+        decision = prepared.design.decision
+        self._fallback = DECISIONS.index(decision.fallback if decision.show is None else "block")
+        self._has_spread, self._slate = prepared.task.has_spread, prepared.scenario.event.slate
         schema = self._schema
         self._columns = (schema.id, "event_time", "processing_time", *schema.columns, "sent")
 
@@ -60,15 +61,12 @@ class Outputs:
         if not len(batch):
             return
         # Partitions come one after the other; the next stage had better see events in order.
-        batch = batch.sort("processing_time")
-        place = partition_of(batch[key], self._topics.partitions)
-        order = np.argsort(place, kind="stable")
-        batch, place = batch.take(order), place[order]
-        starts = np.flatnonzero(np.diff(place, prepend=-1))
-        topic = self._topics.stage(key)
-        for start, stop in zip(starts, [*starts[1:], len(place)], strict=True):
-            for frame in frames_of(batch.slice(int(start), int(stop))):
-                yield Place(topic, int(place[start])), frame
+        yield from self._by_key(batch.sort("processing_time"), key)
+
+    def withdraw(self, withdrawn: Sequence[Batch]) -> Iterator[Message]:
+        """Yield what the last stage must know of events that will not come, see `gather`."""
+        if withdrawn:
+            yield from self._by_key(Batch.concat(withdrawn), self._topics.stages[-1])
 
     def decide(
         self, events: Sequence[tuple[Place, Batch]], models: Models | None, now: float
@@ -82,9 +80,13 @@ class Outputs:
         self._decider.explore = self._usual_share if share is None else share
         answer = self._decider.decide(
             batch, features, models.serving if models is not None else None,
-            answered=now - batch["sent"] <= self._budget,
+            answered=self._in_time(batch, now),
         )  # fmt: skip
         decisions, other = answer.decisions, np.full(len(batch), np.nan)
+        if self._slate is not None:
+            # Their page was made without them.
+            decisions.decision[batch["behind"]] = BLOCK
+            decisions.explored[batch["behind"]] = False
         if models is not None and models.challenger is not None and len(batch):
             other[:] = models.challenger(features)
         rows = batch.select(self._columns).with_columns(
@@ -95,6 +97,8 @@ class Outputs:
         if self._has_spread:
             silent = np.zeros(len(batch))
             rows = rows.with_columns(spread=silent if answer.spread is None else answer.spread)
+        if answer.control is not None:
+            rows = rows.with_columns(control=answer.control)
         return Decided(rows, self._by_place(rows, events))
 
     def refuse(self, refused: Sequence[tuple[Place, Batch]]) -> Decided:
@@ -114,6 +118,26 @@ class Outputs:
                 to = Place(self._topics.decisions, place.partition)
                 messages += [(to, frame) for frame in frames_of(rows[-1])]
         return Decided(Batch.concat(rows), messages)
+
+    def _in_time(self, batch: Batch, now: float) -> NDArray[np.bool_]:
+        """Tell which events are answered in time: a request as a whole, or not at all."""
+        if self._slate is None:
+            return np.asarray(now - batch["sent"] <= self._budget)
+        requests, code = np.unique(batch[self._slate.request], return_inverse=True)
+        first = np.full(len(requests), np.inf)
+        np.minimum.at(first, code, batch["sent"])
+        return np.asarray((now - first[code] <= self._budget) & ~batch["behind"])
+
+    def _by_key(self, batch: Batch, key: str) -> Iterator[Message]:
+        """Yield frames for the stage of a key, a frame a partition or a few."""
+        place = partition_of(batch[key], self._topics.partitions)
+        order = np.argsort(place, kind="stable")
+        batch, place = batch.take(order), place[order]
+        starts = np.flatnonzero(np.diff(place, prepend=-1))
+        topic = self._topics.stage(key)
+        for start, stop in zip(starts, [*starts[1:], len(place)], strict=True):
+            for frame in frames_of(batch.slice(int(start), int(stop))):
+                yield Place(topic, int(place[start])), frame
 
     def _by_place(self, rows: Batch, events: Sequence[tuple[Place, Batch]]) -> list[Message]:
         """Return one frame a partition or a few; a partition's events stand together in `rows`."""
@@ -137,6 +161,8 @@ class Outputs:
         known = dead.select((self._schema.id, "event_time", "processing_time", "sent"))
         if self._has_spread:
             known = known.with_columns(spread=np.zeros(rows))
+        if self._slate is not None:
+            known = known.with_columns(control=never)
         return known.with_columns(
             **empty, score=np.zeros(rows), challenger_score=np.full(rows, np.nan),
             decision=np.full(rows, self._fallback, dtype=np.int8), explored=never,

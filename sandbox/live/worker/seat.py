@@ -14,7 +14,7 @@ from sandbox.batch import Batch
 from sandbox.live.role import Setting
 from sandbox.live.worker.intake import DeadLetter, Intake
 from sandbox.live.worker.snapshots import Snapshots
-from sandbox.live.worker.states import PartitionState
+from sandbox.live.worker.states import Folded, PartitionState
 
 __all__ = ["Gap", "Seat", "Work"]
 
@@ -37,6 +37,8 @@ class Work:
     events: list[tuple[Place, Batch]] = field(default_factory=list)
     """Accepted events with features, by partition; partitions in order of polling."""
     refused: list[tuple[Place, Batch]] = field(default_factory=list)
+    withdrawn: list[Batch] = field(default_factory=list)
+    """What the last stage must know of those refused, see `gather`."""
     poison: list[DeadLetter] = field(default_factory=list)
     offsets: dict[Place, int] = field(default_factory=dict)
 
@@ -88,16 +90,22 @@ class Seat:
         began = time.perf_counter()
         for chunk in chunks:
             held = self._held.get(chunk.place) or self._restore(chunk.place, chunk.offsets[0])
-            for events, dead in _folded(held.state, self._intake, chunk):
-                done.events.append((chunk.place, events))
-                if len(dead):
-                    done.refused.append((chunk.place, dead))
+            for folded in _folded(held.state, self._intake, chunk):
+                done.events.append((chunk.place, folded.events))
+                if len(folded.dead):
+                    done.refused.append((chunk.place, folded.dead))
+                if len(folded.withdrawn):
+                    done.withdrawn.append(folded.withdrawn)
             held.next = done.offsets[chunk.place] = chunk.next
         done.poison, self._intake.dead = self._intake.dead, []
         metrics, count = self._setting.metrics, sum(len(batch) for _, batch in done.events)
         metrics.events.labels(self.key).inc(count)
         metrics.stage_time.labels(self.key).observe(time.perf_counter() - began)
         return done
+
+    def overdue(self, until: float) -> list[Place]:
+        """Return partitions where candidates wait for others since a time or longer."""
+        return [at for at, held in self._held.items() if held.state.waits_since() <= until]
 
     def close(self) -> None:
         """Leave the group and drop all states: what they hold may not be committed."""
@@ -144,7 +152,11 @@ class Seat:
     def _new_intake(self) -> Intake:
         times = ("event_time", "processing_time")
         labels = (self._schema.id, self.key, "event_time", "label_time", "label")
-        return Intake(self._schema, (self._schema.id, *times, *self._schema.columns), labels)
+        slate, gone = self._schema.slate, tuple[str, ...]()
+        if slate is not None and self.key == self._plan.stages[-1]:
+            gone = (slate.request, str(slate.size), "sent")
+        events = (self._schema.id, *times, *self._schema.columns)
+        return Intake(self._schema, events, labels, gone)
 
     def _fresh(self) -> PartitionState:
         return PartitionState(self._schema, self._plan, self.key, self._lateness)
@@ -162,7 +174,7 @@ class Seat:
         replayed = 0
         again = self._new_intake()  # of its own: what is no event was buried when it came first
         for chunk in log.between(place, max(start, kept), offset):
-            replayed += sum(len(events) for events, _ in _folded(state, again, chunk))
+            replayed += sum(len(folded.events) for folded in _folded(state, again, chunk))
         metrics = self._setting.metrics
         metrics.replayed.inc(replayed)
         metrics.restored.observe(time.perf_counter() - began)
@@ -185,9 +197,9 @@ class Seat:
         return self._fresh(), 0
 
 
-def _folded(state: PartitionState, intake: Intake, chunk: Chunk) -> list[tuple[Batch, Batch]]:
+def _folded(state: PartitionState, intake: Intake, chunk: Chunk) -> list[Folded]:
     pieces = (state.fold(piece) for piece in intake.read(chunk))
-    return [(folded.events, folded.dead) for folded in pieces if folded is not None]
+    return [folded for folded in pieces if folded is not None]
 
 
 def _packer(

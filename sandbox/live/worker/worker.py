@@ -13,13 +13,15 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.adapters.event_log import Chunk, Fenced, Member, Offsets, Transactor, Writer
+from sandbox.adapters.event_log import Chunk, Fenced, Member, Offsets, Place, Transactor, Writer
 from sandbox.batch import Batch
 from sandbox.errors import SandboxError
+from sandbox.live.frames import frame_of
 from sandbox.live.messages import Happening, encode
 from sandbox.live.metrics import NOT_AN_EVENT
 from sandbox.live.role import Setting
 from sandbox.live.worker.following import Following
+from sandbox.live.worker.gather import call
 from sandbox.live.worker.outputs import Decided, Message, Outputs
 from sandbox.live.worker.seat import Gap, Seat, Work
 from sandbox.live.worker.snapshots import Snapshots
@@ -35,6 +37,8 @@ AT_ONCE = 4
 """Batches of a design's `max_batch` that one transaction may take when many wait."""
 REST = 1.0
 """Wait before the log is asked again after it did not answer [s]."""
+CALL_AGAIN = 1.0
+"""Wait before candidates that are still held back are called again [s]."""
 
 
 class Worker:
@@ -61,6 +65,7 @@ class Worker:
         self._seats: list[Seat] = []
         self._transactor: Transactor | None = None
         self._turn = 0
+        self._called: dict[Place, float] = {}
         self._failed = ""
 
     def step(self, patience: float) -> None:
@@ -179,6 +184,7 @@ class Worker:
             refused = self._outputs.refuse(work.refused)
             messages += refused.messages
             decided.append(refused)
+        messages += self._outputs.withdraw(work.withdrawn)
         if not work.events:
             return messages
         if place + 1 < len(self._seats):
@@ -208,6 +214,8 @@ class Worker:
             for (code, version), count in zip(*_counted(pairs), strict=True):
                 metrics.decisions.labels(DECISIONS[code], f"{version}").inc(int(count))
             gap = np.abs(rows["challenger_score"] - rows["score"])
+            if "control" in rows:  # those are the baseline's scores
+                gap = np.where(rows["control"], np.nan, gap)
             if "spread" in rows:  # estimates differ in proportion
                 gap = gap / np.where(rows["score"] > 0, rows["score"], np.nan)
             if np.isfinite(gap).any():
@@ -234,6 +242,16 @@ class Worker:
             gaps, one.gaps = one.gaps, []
             for gap in gaps:
                 self._tell(gap)
+        self._call()
+
+    def _call(self) -> None:
+        """Have candidates let go that wait for others longer than their answer may take."""
+        setting, clock = self._setting, time.monotonic()
+        until = setting.now() - setting.prepared.design.pipeline.budget
+        for place in self._seats[-1].overdue(until):
+            if clock >= self._called.get(place, -np.inf) + CALL_AGAIN:
+                self._called[place] = clock
+                self._post(place, frame_of(call(until)))
 
     def _tell(self, gap: Gap) -> None:
         """Report messages that are gone: nothing may be lost in silence."""
@@ -251,9 +269,13 @@ class Worker:
         happening = Happening(
             "fault", what, role=setting.name, ok=False, sent=setting.now(), facts=facts
         )
+        self._post(setting.topics.places(setting.topics.happenings)[0], encode(happening))
+
+    def _post(self, place: Place, message: bytes) -> None:
+        """Write a message outside of transactions: it would do no harm twice."""
         if self._writer is None:
-            self._writer = setting.log.writer()
-        self._writer.send(setting.topics.places(setting.topics.happenings)[0], encode(happening))
+            self._writer = self._setting.log.writer()
+        self._writer.send(place, message)
         self._writer.flush()
 
 

@@ -79,6 +79,8 @@ class StageStore:
         columns
             Column of `out` for each output of the stage.
         """
+        if not self.plan.outputs:
+            return  # events only pass here: nothing is kept of them
         events, due = self._events(batch), self._labels(labels)
         state, layout = self._state, self._layout
         state.counters[codes.LABEL_AT] = 0

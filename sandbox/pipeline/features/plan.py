@@ -31,7 +31,7 @@ from sandbox.pipeline.features.codes import (
 )
 from sandbox.spec.cleaning import CleanStep
 from sandbox.spec.features import TEXT_OPERATIONS, FeatureSpec
-from sandbox.spec.scenario import EventSchema
+from sandbox.spec.scenario import EventSchema, Slate
 from sandbox.task.slates import SlateColumns
 
 __all__ = [
@@ -247,7 +247,7 @@ class FeaturePlan:
         keys += [str(f.by) for f in features if f.by is not None]
         stages = tuple(
             _stage(key, [f for f in features if f.by == key], schema, position, allowed_lateness)
-            for key in dict.fromkeys(keys)
+            for key in _in_order(keys, schema.slate)
         )
         quotients = tuple(
             Quotient(position[f.names[0]], position[str(f.of)], position[str(f.to)])
@@ -290,6 +290,19 @@ class FeaturePlan:
             if stage.key == key:
                 return stage
         raise ValueError(f"no stage {key!r}, expected one of {', '.join(self.stages)}")
+
+
+def _in_order(keys: Sequence[str], slate: Slate | None) -> list[str]:
+    """Return the stages' keys, each once; in the last stage the candidates of a request meet.
+
+    That is the stage of their user, or, where the log is keyed by users and other stages follow,
+    one more by request that computes nothing.
+    """
+    order = list(dict.fromkeys(keys))
+    if slate is None or not order or order[-1] in (slate.request, slate.user):
+        return order
+    meeting = next((key for key in order[1:] if key in (slate.request, slate.user)), slate.request)
+    return [*(key for key in order if key != meeting), meeting]
 
 
 def _stage(
