@@ -64,7 +64,7 @@ def run_lines(record: RunRecord, end: float) -> Iterator[Line]:
 
 
 def _named(metric: str, task: Task) -> tuple[str, str, Mapping[str, str]] | None:
-    """Return the name of a run's metric as `_NAMES` has it; None of what is nobody's."""
+    """Return the name of a run's metric as `_NAMES` has it; None for one that is not sent."""
     if metric == task.bad_rate:
         return "positive_ratio", "view", {}
     if metric in task.in_label_unit:
