@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["counted", "live", "newest", "or_none", "per_second", "quantile"]
+__all__ = ["LIVE", "counted", "live", "newest", "or_none", "per_second", "quantile"]
 
 LIVE = 'job!=""'
 """Picks what was scraped; simulated runs are pushed and have no job."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from boards.asking import counted, live, newest, or_none, per_second, quantile
+from functools import partial
+
+from boards.asking import LIVE, counted, live, newest, or_none, per_second, quantile
 from boards.frame import Cell, frame, graph, laid_out
 from boards.live_stream import service_levels, serving, stream
-from boards.panels import BAD, NONE, SOURCE, heat, number, reads, timeline
+from boards.panels import BAD, NONE, SOURCE, heat, lines, number, reads, timeline
+from boards.quality import BAD_EVENTS, VIEWS, measured, quality_panels, quality_variables
 from grafana_foundation_sdk.builders import dashboard
-from grafana_foundation_sdk.models.dashboard import VariableRefresh
 
 __all__ = ["live_dashboard"]
 
-VIEWS = (
-    "Oracle: the simulator knows. Observed: labels that have arrived, about a window that ended a "
-    "maturity ago. Estimated: no labels, blind to concept drift."
-)
 ON_OR_OFF = {"0": ("", NONE), "1": ("on", BAD)}
 NO_MODEL, TOTAL = 'kind="no_model"', 'kind="total"'
 MARKS = {
@@ -41,10 +39,9 @@ def story() -> list[Cell]:
         number("Speed", "Simulated seconds in a second.", "short",
                (newest("time_compression_ratio"), "speed")),
         number("Lives here", "Scenario and design.", "short", lives, name_only=True),
-        number("Net cost", "Missed positives, refused negatives and reviews, since day 0.",
-               "currencyUSD", cost),
-        number("Saved", "What letting everything through would have cost more.", "currencyUSD",
-               saved),
+        number("Net cost", "Bad events let through, good ones blocked, and reviews, since "
+               "day 0.", "currencyUSD", cost),
+        number("Saved", "How much more $without_model would have cost.", "currencyUSD", saved),
         number("Alerts firing", "Of Prometheus; see the last row.", "short", firing, bad_from=1),
     ]  # fmt: skip
     widths = (5, 3, 3, 4, 3, 3, 3)
@@ -80,14 +77,14 @@ def business() -> list[Cell]:
     ]
     lost = or_none(newest("loss_usd", 'kind!="total"', by="kind"), "kind")
     return [
-        graph("Lost so far", "By kind. No model: what letting everything through would cost.",
+        graph("Lost so far", "By kind. no_model: what $without_model would cost.",
               "currencyUSD", (lost, "{{kind}}")),
         graph("Decisions", "What the pipeline did with the events.", "eps",
               (per_second("decisions_total", by="decision"), "{{decision}}"), stack=True),
         graph("Acted on", "Share of events that were reviewed or blocked.", "percentunit",
               *shares),
-        graph("Negatives refused", "Good ones that were blocked, of the last day.", "percentunit",
-              (newest("negatives_blocked_ratio"), "refused")),
+        graph("Good ones blocked", "Share of the $good that were blocked, of the last day.",
+              "percentunit", (newest("negatives_blocked_ratio"), "blocked")),
     ]  # fmt: skip
 
 
@@ -104,34 +101,31 @@ def reviews() -> list[Cell]:
 
 def quality() -> list[Cell]:
     """Return whether the model is right, and by which labels."""
-    metrics = {"Recall at review capacity": "recall_at_capacity", "PR AUC": "pr_auc",
-               "$quality": "$quality"}  # fmt: skip
-    views = [
-        graph(title, VIEWS, "percentunit",
-              (or_none(newest("model_quality_ratio", f'metric="{metric}"', by="view"), "view"),
-               "{{view}}"), alerts=["QualityAlert"], width=8)
-        for title, metric in metrics.items()
-    ]  # fmt: skip
+
+    def asked(labels: str) -> str:
+        return or_none(measured(partial(newest, labels=labels, by="view"), "model_quality"), "view")
+
     delays = [
         (or_none(quantile(q, "label_delay_seconds", window="5m")), f"p{q * 100:g}")
         for q in (0.5, 0.95)
     ]
+    title, about = BAD_EVENTS
+    bad = lines(title, f"{about} {VIEWS}", "percentunit",
+                (or_none(newest("positive_ratio", by="view"), "view"), "{{view}}"))  # fmt: skip
     return [
-        *views,
-        graph("Positives", "Share of events that are positive, in three views.", "percentunit",
-              (or_none(newest("positive_ratio", by="view"), "view"), "{{view}}"), width=8),
+        *quality_panels(lines, asked, VIEWS, bad, "QualityAlert"),
         graph("Labels", "Labels that came, by source.", "eps",
               (or_none(per_second("labels_sent_total", by="source"), "source"), "{{source}}"),
-              alerts=["LabelFeedSilent"], width=8),
-        graph("Label delay", "Simulated time from an event to its label.", "s", *delays, width=8),
+              alerts=["LabelFeedSilent"]),
+        graph("Label delay", "Simulated time from an event to its label.", "s", *delays),
     ]  # fmt: skip
 
 
 def training() -> list[Cell]:
     """Return what was trained, and how it fared."""
     return [
-        graph("Gate", "The gate's metric, of both on the slice that neither learned from.",
-              "percentunit", (or_none(newest("offline_quality_ratio", by="who"), "who"), "{{who}}"),
+        graph("Gate", "The gate's metric, of both on the slice that neither learned from.", "short",
+              (or_none(measured(partial(newest, by="who"), "offline_quality"), "who"), "{{who}}"),
               alerts=["TrainingFailed"], width=6),
         graph("Shadow", "Mean distance between the challenger's and the champion's scores, and "
               "the share of events that the challenger decides.", "percentunit",
@@ -158,8 +152,8 @@ def data() -> list[Cell]:
     return [
         graph("Drift of inputs (PSI)", "Current day against the reference; 0.25 is a lot.",
               "short", (psi, "{{column}}"), alerts=["DriftAlert"]),
-        Cell(heat("Scores", "How the champion's scores spread. A shift here reaches decisions.",
-                  "short", scores)),
+        Cell(heat("Scores", "What decisions go by: the champion's scores, or how far off they may "
+                  "be. A shift here reaches decisions.", "short", scores)),
         Cell(reads(said, "DriftAlert", "QualityAlert")),
         graph("Alerts so far", "By monitor.", "short",
               (or_none(counted("alerts_total", by="kind"), "kind"), "{{kind}}")),
@@ -196,13 +190,8 @@ def live_dashboard() -> dashboard.Dashboard:
         "A live system: read it from the top when something is wrong. docs/live-dashboards.md",
         "now-15m",
     ).refresh("5s")  # fmt: skip
-    built.with_variable(
-        dashboard.QueryVariable("quality")
-        .label("More quality")
-        .datasource(SOURCE)
-        .query(f"label_values({live('model_quality_ratio')}, metric)")
-        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
-    )
+    for variable in quality_variables(LIVE):
+        built.with_variable(variable)
     for mark in marks():
         built.annotation(mark)
     rows = {

@@ -6,8 +6,11 @@ queries take the last value of the day before.
 
 from __future__ import annotations
 
+from functools import partial
+
 from boards.frame import Cell, frame, laid_out
 from boards.panels import SOURCE, Query, lines, timeline
+from boards.quality import BAD_EVENTS, VIEWS, measured, quality_panels, quality_variables
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models.dashboard import VariableRefresh
 
@@ -27,9 +30,9 @@ def a_day(metric: str) -> str:
     return f"{latest(metric)} - {latest(metric, offset=' offset 1d')}"
 
 
-def daily(title: str, about: str, unit: str, query: Query, *, stack: bool = False) -> Cell:
+def daily(title: str, about: str, unit: str, query: Query) -> Cell:
     """Return a panel of daily lines."""
-    return Cell(lines(title, about, unit, query, stack=stack, interval="1h"))
+    return Cell(lines(title, about, unit, query, interval="1h"))
 
 
 def variable(name: str, within: str = "") -> dashboard.QueryVariable:
@@ -79,32 +82,28 @@ def story() -> list[Cell]:
 
 
 def quality() -> list[Cell]:
-    """Return the three views of quality, and what they cost."""
-    about = (
-        "Oracle: the simulator knows. Observed: labels that have arrived, about a window that "
-        "ended a maturity ago. Estimated: no labels, blind to concept drift. Baseline: logistic "
-        "regression, never used to decide."
-    )
-    return [
-        daily(name, about, "percentunit",
-              (latest("model_quality_ratio", f'metric="{metric}"'), "{{view}}"))
-        for name, metric in (
-            ("Recall at review capacity", "recall_at_capacity"), ("PR AUC", "pr_auc"),
-        )
-    ]  # fmt: skip
+    """Return the views of quality, and the share of what is bad."""
+
+    def asked(labels: str) -> str:
+        return measured(partial(latest, labels=labels), "model_quality")
+
+    drawn = partial(lines, interval="1h")
+    about = f"{VIEWS} Baseline: $baseline, trained beside the champion."
+    bad = drawn(*BAD_EVENTS, "percentunit", (latest("positive_ratio"), "{{view}}"))
+    return quality_panels(drawn, asked, about, bad)
 
 
 def money() -> list[Cell]:
     """Return what was lost and what was decided."""
     return [
-        daily("Lost so far", "Missed positives, refused negatives, reviews.", "currencyUSD",
-              (latest("loss_usd_total"), "{{kind}}"), stack=True),
+        daily("Lost so far", "By kind. no_model: what $without_model would cost.", "currencyUSD",
+              (latest("loss_usd_total", 'kind!="total"'), "{{kind}}")),
         daily("Decisions a day", "What the pipeline did with the sampled events.", "short",
               (a_day("decisions_total"), "{{decision}}")),
         daily("Reviews a day", "Worked by people, or beyond what they can work.", "short",
               (a_day("reviews_total"), "{{fate}}")),
-        daily("Negatives refused", "Good ones that were blocked.", "percentunit",
-              (latest("negatives_blocked_ratio"), "refused")),
+        daily("Good ones blocked", "Share of the $good that were blocked.", "percentunit",
+              (latest("negatives_blocked_ratio"), "blocked")),
     ]  # fmt: skip
 
 
@@ -115,8 +114,6 @@ def data() -> list[Cell]:
               "short", (latest("feature_drift_ratio", 'test="psi"'), "{{column}}")),
         daily("Missing values", "Share of each column.", "percentunit",
               (latest("feature_missing_ratio"), "{{column}}")),
-        daily("Positives", "Share of events that are positive.", "percentunit",
-              (latest("positive_ratio"), "{{view}}")),
     ]  # fmt: skip
 
 
@@ -140,6 +137,8 @@ def run_dashboard() -> dashboard.Dashboard:
         "Simulated run", "sandbox-run", "What `sandbox run NAME --to-prometheus URL` sent.",
         "now-120d",
     ).annotation(alerts())  # fmt: skip
+    for one in quality_variables(THESE):
+        built.with_variable(one)
     rows = {"Story": story(), "Quality": quality(), "Money": money(), "Data": data(),
             "Stream": stream()}  # fmt: skip
     return laid_out(built, rows)

@@ -1,6 +1,7 @@
 """What live roles measure, by name: every metric that a dashboard or a rule may speak of.
 
-Seconds, bytes, ratios from 0 to 1. No ids of events or people in labels.
+Seconds, bytes, ratios from 0 to 1 as a rule; a ``value`` has a unit of its own. No ids of events or
+people in labels.
 """
 
 from __future__ import annotations
@@ -102,9 +103,18 @@ class LiveMetrics:
         )
 
     def _monitors(self) -> None:
+        self.task = self._gauge(
+            "task_info", "The kind of problem and its words; always 1.",
+            "task", "primary", "bad", "good", "baseline", "without_model",
+        )  # fmt: skip
         self.quality = self._gauge(
-            "model_quality_ratio", "Quality, in three views.", "metric", "view"
+            "model_quality_ratio", "Quality, in three views; no unit.", "metric", "view"
         )
+        self.quality_value = self._gauge(
+            "model_quality_value",
+            "Quality, in three views; metrics in the unit of the label.",
+            "metric", "view",
+        )  # fmt: skip
         self.drift = self._gauge(
             "feature_drift_ratio", "Distance from reference.", "column", "test"
         )
@@ -115,8 +125,10 @@ class LiveMetrics:
             "alert_active", "1 for a simulated day after an alert.", "kind", "subject"
         )
         self.loss = self._gauge("loss_usd", "Money lost since day 0.", "kind")
-        self.positives = self._gauge("positive_ratio", "Share of positives.", "view")
-        self.negatives_blocked = self._gauge("negatives_blocked_ratio", "Of the last day.")
+        self.positives = self._gauge("positive_ratio", "Share of bad events.", "view")
+        self.negatives_blocked = self._gauge(
+            "negatives_blocked_ratio", "Share of good events blocked, of the last day."
+        )
         self.reviews = self._counter("reviews", "Cases, by fate.", "fate")
         self.review_queue = self._gauge("review_queue_cases", "Cases that wait for people.")
         self.review_capacity = self._gauge("review_capacity_cases", "Cases a day.")
@@ -139,7 +151,10 @@ class LiveMetrics:
         self.canary = self._gauge("canary_ratio", "Share that the challenger decides.")
         self.promotions = self._counter("promotions", "Changes of champion, by way.", "way")
         self.offline = self._gauge(
-            "offline_quality_ratio", "Gate metric on the validation slice.", "who"
+            "offline_quality_ratio", "Gate metric on the validation slice; no unit.", "who"
+        )
+        self.offline_value = self._gauge(
+            "offline_quality_value", "The same where it has the unit of the label.", "who"
         )
 
     def _begin_at_zero(self) -> None:

@@ -12,6 +12,7 @@ from sandbox.adapters.remote_write import Line
 from sandbox.capacity.study import CapacityRecord
 from sandbox.record import RunRecord
 from sandbox.simulate.histogram import quantiles
+from sandbox.task import Task, get_task
 
 __all__ = ["run_lines", "study_lines"]
 
@@ -29,12 +30,15 @@ _NAMES: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     "missing": ("feature_missing_ratio", "column", {}),
     "decisions": ("decisions_total", "decision", {}),
     "reviews": ("reviews_total", "fate", {}),
-    "positive_rate": ("positive_ratio", "view", {}),
-    "wrong_estimates": ("positive_ratio", "view", {}),
+    "invalid": ("invalid_ratio", "reason", {}),
+    "hottest_partition": ("hottest_partition_ratio", "", {}),
+    "workers": ("workers", "", {}),
     "negatives_blocked": ("negatives_blocked_ratio", "", {}),
     "loss": ("loss_usd_total", "kind", {}),
 }
-"""From a run's metric: name, label of its series, more labels. Others are model quality."""
+"""From a run's metric: name, label of its series, more labels. What is not here, `_named` knows."""
+_OF_SLATES = ("coverage", "uplift")
+"""Quality of a ranking that is measured of what was shown, not by the task."""
 _ADDED_UP = ("decisions", "reviews")
 """Metrics that a run counts by the day, and Prometheus from the beginning."""
 
@@ -42,9 +46,13 @@ _ADDED_UP = ("decisions", "reviews")
 def run_lines(record: RunRecord, end: float) -> Iterator[Line]:
     """Yield a run's series; its last day ends at `end` [s since epoch]."""
     common = {"scenario": record.scenario, "design": record.design, "seed": str(record.seed)}
-    begin = end - record.days * DAY
+    begin, task = end - record.days * DAY, get_task(record.task)
+    yield _line("task_info", {**common, **task.words()}, *_every_day(record, begin))
     for metric in record.metrics.metrics():
-        name, label, more = _NAMES.get(metric, ("model_quality_ratio", "view", {"metric": metric}))
+        named = _named(metric, task)
+        if named is None:
+            continue
+        name, label, more = named
         for series in record.metrics.names(metric):
             days, values = record.metrics.series(metric, series)
             if metric in _ADDED_UP:
@@ -53,6 +61,23 @@ def run_lines(record: RunRecord, end: float) -> Iterator[Line]:
             yield _line(name, labels, begin + days * DAY, values)
     yield from _alerts(record, common, begin)
     yield from _versions(record, common, begin)
+
+
+def _named(metric: str, task: Task) -> tuple[str, str, Mapping[str, str]] | None:
+    """Return the name of a run's metric as `_NAMES` has it; None for one that is not sent."""
+    if metric == task.bad_rate:
+        return "positive_ratio", "view", {}
+    if metric in task.in_label_unit:
+        return "model_quality_value", "view", {"metric": metric}
+    if metric in task.metrics or metric in _OF_SLATES:
+        return "model_quality_ratio", "view", {"metric": metric}
+    return _NAMES.get(metric)
+
+
+def _every_day(record: RunRecord, begin: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return (times, ones): what is always so, with a sample a day."""
+    steps = np.arange(1.0, record.days + 1.0)
+    return begin + steps * DAY, np.ones(len(steps))
 
 
 def _alerts(record: RunRecord, common: Mapping[str, str], begin: float) -> Iterator[Line]:

@@ -57,6 +57,8 @@ class Task(ABC):
     """What there would be without any model, for sentences: ``letting everything through``."""
     promise: tuple[str, float] | None = None
     """Metric of what a model says about its own errors, and the value that is promised."""
+    in_label_unit: tuple[str, ...] = ()
+    """Metrics that have the unit of the label; the others have none."""
     has_groups: bool = False
     """Whether events are candidates of requests, see `EventSchema.slate`."""
     has_spread: bool = False
@@ -170,6 +172,20 @@ class Task(ABC):
     @abstractmethod
     def score_edges(self) -> NDArray[np.float64]:
         """Return edges of histogram bins that show the distribution of scores."""
+
+    def words(self) -> dict[str, str]:
+        """Return what the task calls things, for dashboards that serve every task.
+
+        Labels of ``sandbox_task_info``: a dashboard asks for them instead of knowing them.
+        """
+        return {
+            "task": self.name,
+            "primary": self.primary,
+            "bad": self.bad_rate,
+            "good": self.good,
+            "baseline": self.baseline,
+            "without_model": self.without_model,
+        }
 
     def check_metrics(self, metrics: Iterable[str], where: str = "") -> None:
         """Raise `UsageError` for a name that is not a metric of this task."""

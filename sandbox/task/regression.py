@@ -110,6 +110,7 @@ class RegressionTask(Task):
     bad_rate = "wrong_estimates"
     without_model = "no estimates at all"
     promise = ("interval_coverage", COVERAGE)
+    in_label_unit = ("mae",)
     has_spread = True
 
     def measure(

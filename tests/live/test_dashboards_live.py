@@ -27,6 +27,7 @@ from ruamel.yaml import YAML
 from sandbox.adapters.http import ask
 from sandbox.cli.main import main
 from sandbox.errors import SandboxError
+from tests.grafana.viewer import shown, values
 from tests.prometheus.conftest import load, ranged, rules, sides, tool
 
 ROOT = Path(__file__).parent.parent.parent
@@ -34,7 +35,6 @@ SPEED = 17280
 """A day in five seconds: labels mature in 35."""
 SECONDS = 90
 ROLES = ("monitor", "trainer", "worker", "generator")
-FILLED = {"$__rate_interval": "8s", "$quality": "precision_at_capacity"}
 QUIET = {
     'kind=~"fault"', 'kind=~"performance|estimate"', 'decision="block"', "sandbox_invalid_ratio",
 }  # fmt: skip
@@ -181,14 +181,14 @@ def without_zero(expr: Expr) -> Expr:
     return without_zero(expr.lhs) if "vector(0)" in expr.rhs.prettify() else expr
 
 
-def dashboard_queries() -> list[str]:
+def dashboard_queries(lived: Lived) -> list[str]:
+    """Return what Grafana would ask, with each panel as often as it repeats itself."""
     live = json.loads(load(ROOT / "grafana").files()["live.json"])
+    chosen = values(lived.prometheus, live, lived.start, lived.end)
+    assert chosen["primary"] == ["recall_at_capacity"]
+    assert {"pr_auc", "precision_at_capacity"} <= set(chosen["quality"])
     marks = [mark["expr"] for mark in live["annotations"]["list"]]
-    panels = [panel for panel in live["panels"] if panel["type"] != "row"]
-    found = [*marks, *(target["expr"] for panel in panels for target in panel["targets"])]
-    for variable, value in FILLED.items():
-        found = [query.replace(variable, value) for query in found]
-    return found
+    return [*marks, *(query for panel in shown(live, chosen) for query in panel.queries)]
 
 
 def rule_queries() -> list[str]:
@@ -202,7 +202,7 @@ def rule_queries() -> list[str]:
 
 @pytest.mark.slow
 def test_every_query_has_data(lived: Lived) -> None:
-    asked = [*dashboard_queries(), *rule_queries()]
+    asked = [*dashboard_queries(lived), *rule_queries()]
     assert len(asked) > 120
     assert [query for query in asked if not lived.asks(query)] == []
     assert not lived.asks('sandbox_simulated_day{job="nobody"}')
@@ -212,7 +212,7 @@ def test_every_query_has_data(lived: Lived) -> None:
 def test_only_what_is_well_says_nothing_but_zero(lived: Lived) -> None:
     """A zero that a query falls back to is no data; here it must be of something that is well."""
     silent = []
-    for query in [*dashboard_queries(), *rule_queries()]:
+    for query in [*dashboard_queries(lived), *rule_queries()]:
         first = without_zero(promql_parser.parse(query)).prettify()
         if not lived.asks(first) and not any(sign in first for sign in QUIET):
             silent.append(first)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from sandbox.adapters.remote_write import Line, write
 from sandbox.batch import Batch
 from sandbox.live.generator.generator import Generator
 from sandbox.live.journal import Journal
 from sandbox.live.monitor.monitor import Monitor
+from sandbox.live.trainer.tenure import Tenure
 from sandbox.live.worker.worker import Worker
 from sandbox.model import ModelVersion
 from sandbox.monitor import CostLedger, cost_of
@@ -22,13 +27,16 @@ from sandbox.run.lifecycle import Lifecycle
 from sandbox.run.scaffold import write_scenario
 from sandbox.run.setup import DAY, Prepared, prepare
 from sandbox.run.traffic import Traffic
+from tests.grafana.viewer import shown, values
 from tests.live.village import SMALL, Village, until
+from tests.prometheus.conftest import load, ranged
 
 DAYS = 4
 TIGHT = (
     "model.champion.xgboost={trees: 15, depth: 3, learning_rate: 0.3}", "monitoring.alerts=[]",
     "decision.block.above=0.25", "objectives.interval_coverage.window=2d",
-    "objectives.within_10_percent.window=2d", "history=22d", "model.training.window=12d",
+    "objectives.within_10_percent.window=2d", "objectives.mae.at_most=9", "history=22d",
+    "model.training.window=12d",
 )  # fmt: skip
 
 
@@ -190,3 +198,44 @@ def test_gauges_show_wrong_estimates(lived: Lived) -> None:
     assert oracle is not None and estimated is not None
     assert oracle == pytest.approx((wrong | last["fallback"]).mean(), abs=0.02)
     assert estimated == pytest.approx(oracle, abs=0.12) and 0.02 < estimated < 0.6
+
+
+def test_the_dashboard_draws_every_metric_of_the_task(
+    lived: Lived, prometheus: str, project: Path
+) -> None:
+    now = time.time()
+    board = json.loads(load(project / "grafana").files()["live.json"])
+    assert values(prometheus, board, now - 60, now)["quality"] == []
+    lines = [
+        Line(one.name, {**one.labels, "job": "monitor"}, [(now - 2, one.value), (now, one.value)])
+        for family in lived.setting.metrics.registry.collect()
+        for one in family.samples
+        if one.value == one.value
+    ]
+    assert write(prometheus, lines) > 0
+    drawn = {one.title: one for one in shown(board, values(prometheus, board, now - 60, now))}
+    task = lived.prepared.task
+    for metric in (*task.watched, "mae"):
+        (query,) = drawn[metric].queries
+        views = {found["metric"]["view"] for found in ranged(prometheus, query, now - 2, now, 1)}
+        assert "oracle" in views <= {"oracle", "observed", "estimated"}, metric
+    assert not {"pr_auc", "recall_at_capacity", "$quality", ""} & set(drawn)
+    assert f"Bad events: {task.bad_rate}" in drawn
+    assert task.without_model in drawn["Lost so far"].about
+
+
+def test_what_has_the_unit_of_the_label_is_told_as_no_ratio(lived: Lived) -> None:
+    mae = {"metric": "mae", "view": "oracle"}
+    error = lived.value("sandbox_model_quality_value", **mae)
+    assert error is not None and error == lived.status["quality"]["mae"]["oracle"] > 0
+    assert lived.value("sandbox_model_quality_ratio", **mae) is None
+    setting = lived.village.setting("t")
+    gauge = setting.metrics.registry.get_sample_value
+    for metric, unit in (("mape", "ratio"), ("mae", "value")):
+        gate = lived.prepared.design.retraining.gate
+        assert gate is not None
+        policy = SimpleNamespace(gate=gate.model_copy(update={"metric": metric}))
+        tenure = SimpleNamespace(_office=SimpleNamespace(setting=setting), _policy=policy)
+        Tenure._measure(tenure, {"champion": {"mae": 3.0, "mape": 0.1}})  # type: ignore[arg-type]
+        told = gauge(f"sandbox_offline_quality_{unit}", {"who": "champion"})
+        assert told == {"mae": 3.0, "mape": 0.1}[metric]

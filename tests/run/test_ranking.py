@@ -92,6 +92,9 @@ def test_both_arms_are_counted_and_the_uplift_is_theirs(
     result = {r.name: r for r in record.objectives}["uplift"]
     assert result.measured == pytest.approx(rate[0] / rate[1] - 1)
     assert "90 % interval" in result.evidence and rate[0] > rate[1]
+    days, so_far = record.metrics.series("uplift", "oracle")
+    assert list(days) == sorted(set(days)) and days[-1] == record.days
+    assert so_far[-1] == result.measured, "the last day's is that of the verdict"
     days, values = record.metrics.series("coverage", "oracle")
     assert len(days) == 8 and ((values > 0.3) & (values <= 1)).all()
     for view in ("oracle", "observed", "estimated", "baseline"):

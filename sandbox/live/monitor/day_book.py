@@ -45,7 +45,7 @@ class DayBook:
         self._journal, self._metrics = journal, metrics
         self._start = prepared.scenario.start_time
         self._absence = prepared.scenario.labels.absence_means
-        self._table = GaugeTable(metrics)
+        self._table = GaugeTable(metrics, prepared.task)
         self._watch = Watch(prepared, journal.log, self._table)
         self._ledger, self._task = CostLedger(prepared.scenario.costs), prepared.task
         self._slate, self._shown = prepared.scenario.event.slate, ShownClicks()

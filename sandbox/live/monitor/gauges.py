@@ -7,6 +7,7 @@ import math
 from sandbox.live.metrics import LiveMetrics
 from sandbox.monitor import DISTANCES, VIEWS
 from sandbox.record import MetricTable
+from sandbox.task import Task
 
 __all__ = ["GaugeTable", "number"]
 
@@ -18,11 +19,14 @@ class GaugeTable(MetricTable):
     ----------
     metrics
         Where it is shown.
+    task
+        Says which quality metrics have a unit.
     """
 
-    def __init__(self, metrics: LiveMetrics) -> None:
+    def __init__(self, metrics: LiveMetrics, task: Task) -> None:
         super().__init__()
-        self._shown = metrics
+        self._shown, self._task = metrics, task
+        metrics.task.labels(**task.words()).set(1)
         self.quality: dict[str, dict[str, float]] = {}
         """By metric and view."""
         self._invalid: set[str] = set()
@@ -43,7 +47,9 @@ class GaugeTable(MetricTable):
             self._shown.invalid.labels(series).set(value)
         elif series in VIEWS:
             self.quality.setdefault(metric, {})[series] = float(value)
-            self._shown.quality.labels(metric, series).set(value)
+            shown = self._shown
+            own = metric in self._task.in_label_unit
+            (shown.quality_value if own else shown.quality).labels(metric, series).set(value)
 
 
 def number(value: float) -> float | None:

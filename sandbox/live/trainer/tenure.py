@@ -149,10 +149,12 @@ class Tenure:
     def _measure(self, qualities: Mapping[str, Mapping[str, float]]) -> None:
         """Show what the gate goes by."""
         setting, gate = self._office.setting, self._policy.gate
-        metric = (gate.metric if gate else None) or setting.prepared.task.gate_metric
+        task, metrics = setting.prepared.task, setting.metrics
+        metric = (gate.metric if gate else None) or task.gate_metric
+        shown = metrics.offline_value if metric in task.in_label_unit else metrics.offline
         for who, values in qualities.items():
             if metric in values:
-                setting.metrics.offline.labels(who).set(values[metric])
+                shown.labels(who).set(values[metric])
 
     def _keep_to_schedule(self, now: float) -> None:
         office, before = self._office, self._looked
