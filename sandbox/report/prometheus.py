@@ -37,8 +37,6 @@ _NAMES: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     "loss": ("loss_usd_total", "kind", {}),
 }
 """From a run's metric: name, label of its series, more labels. What is not here, `_named` knows."""
-_OF_SLATES = ("coverage", "uplift")
-"""Quality of a ranking that is measured of what was shown, not by the task."""
 _ADDED_UP = ("decisions", "reviews")
 """Metrics that a run counts by the day, and Prometheus from the beginning."""
 
@@ -69,7 +67,7 @@ def _named(metric: str, task: Task) -> tuple[str, str, Mapping[str, str]] | None
         return "positive_ratio", "view", {}
     if metric in task.in_label_unit:
         return "model_quality_value", "view", {"metric": metric}
-    if metric in task.metrics or metric in _OF_SLATES:
+    if metric in task.metrics or metric in task.of_shown:
         return "model_quality_ratio", "view", {"metric": metric}
     return _NAMES.get(metric)
 

@@ -47,14 +47,11 @@ _RUN_MEASURES = (
     "negatives_blocked",
     "net_loss_per_1000_events",
     "time_to_recover",
-    "uplift",
-    "coverage",
     "peak_capacity_used",
     "cost_per_month",
 )
 
 
-_OF_SLATES = ("uplift", "coverage")
 _SEEN_AT_ONCE = ("negatives_blocked", "event_to_decision_p99")
 """Objectives that an operator can watch without waiting for labels."""
 _UNITS = {
@@ -96,9 +93,7 @@ def check_objectives(scenario: Scenario, task: Task, where: str) -> None:
     UsageError
         Naming the objective, and what would do.
     """
-    known = (*task.metrics, *_RUN_MEASURES)
-    if not task.has_groups:
-        known = tuple(name for name in known if name not in _OF_SLATES)
+    known = (*task.metrics, *task.of_shown, *_RUN_MEASURES)
     for name in scenario.objectives:
         if name not in known:
             raise UsageError(

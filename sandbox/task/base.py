@@ -59,6 +59,8 @@ class Task(ABC):
     """Metric of what a model says about its own errors, and the value that is promised."""
     in_label_unit: tuple[str, ...] = ()
     """Metrics that have the unit of the label; the others have none."""
+    of_shown: tuple[str, ...] = ()
+    """What else is measured of a run: of what people were shown, by whichever arm of a test."""
     has_groups: bool = False
     """Whether events are candidates of requests, see `EventSchema.slate`."""
     has_spread: bool = False

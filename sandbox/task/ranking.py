@@ -50,6 +50,7 @@ class RankingTask(ChanceTask):
     good = "clicks"
     bad_rate = "passed_over"
     without_model = "showing everything"
+    of_shown = ("uplift", "coverage")
     has_groups = True
 
     def measure(

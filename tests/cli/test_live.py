@@ -217,7 +217,8 @@ def test_what_is_wrong_is_said(
 
 
 @pytest.mark.parametrize(
-    "words", [["up", "shop"], ["up", "shop", "--embedded"], ["role", "worker", "--scenario", "shop"]]
+    "words",
+    [["up", "shop"], ["up", "shop", "--embedded"], ["role", "worker", "--scenario", "shop"]],
 )
 def test_a_ranking_that_does_not_count_its_candidates_is_not_lived(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
