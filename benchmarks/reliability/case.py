@@ -38,7 +38,7 @@ SETTINGS = (
 )
 SHORTER = {
     "fraud": ("history=45d", "model.training.window=21d"),
-    "recommendations": ("population=172800",),
+    "recommendations": ("population=518400",),
 }
 """What makes the past of a scenario shorter, so that its champion is trained in seconds."""
 Message = tuple[Place, bytes]
@@ -85,8 +85,13 @@ class Case:
         return self.folder / self.prefix / "state"
 
     @property
+    def models(self) -> Path:
+        """Where workers find the champion of the scenario, the same for all its trials."""
+        return self.folder / f"registry-{self.prepared.name}"
+
+    @property
     def _registry(self) -> FolderRegistry:
-        return FolderRegistry(self.folder / f"registry-{self.prepared.name}")
+        return FolderRegistry(self.models)
 
     def setting(self, log: EventLog, name: str) -> Setting:
         """Return what a worker of this trial works with."""

@@ -56,7 +56,7 @@ def pages(scene: Scene) -> Result:
     with scene.flow(case, scene.size.few) as flow, scene.crew(case) as crew:
         crew.start(*THREE)
         flow.begin()
-        for victim in THREE[: scene.size.kills]:
+        for victim in THREE[: scene.size.kills // 3]:
             flow.recovered(time.monotonic())
             moment = time.monotonic()
             crew.kill(victim)

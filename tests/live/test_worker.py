@@ -223,10 +223,10 @@ def test_poison_is_buried_with_its_reason_and_the_partition_moves_on(
 
 
 def test_a_promotion_is_picked_up_without_a_restart(
-    case: Case, log: MemoryLog, worker: Worker, folder: Path
+    case: Case, log: MemoryLog, worker: Worker
 ) -> None:
     wait_for_models(worker)
-    root = folder / "registry"
+    root = case.models
     for file in list((root / "1").rglob("*")):
         if file.is_file():
             target = root / "2" / file.relative_to(root / "1")

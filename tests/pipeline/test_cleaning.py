@@ -198,12 +198,12 @@ def passed_on(plan: FeaturePlan, rows: list[Row], cut: int) -> np.ndarray:
     events, parts = dirty(rows), []
     states = [PartitionState(SCHEMA, plan, key, LATENESS) for key in plan.stages]
     for state in states:
-        state.fold(Piece(labels_of(rows), labels=True))
+        state.fold(Piece("labels", labels_of(rows)))
     for start, stop in pairwise([0, cut, len(events)]):
         batch = events.slice(start, stop)
         batch = batch.with_columns(sent=batch["event_time"])
         for state in states:
-            done = state.fold(Piece(batch, labels=False))
+            done = state.fold(Piece("events", batch))
             assert done is not None and not len(done.dead)
             batch = done.events
         for name in ("area", "built", "kind"):
