@@ -176,7 +176,7 @@ def _page(status: Status) -> RenderableType:
         line_of(status),
     ]
     parts: list[Any] = [Text(lines[0], style="bold"), Text(lines[1]), Text()]
-    parts += [_quality(status), _money(status), Text()]
+    parts += [_quality(status), *_arms(status), _money(status), Text()]
     news = _worth(status.get("happenings", ()))[-_SHOWN:]
     parts += [
         Text(_told(one), style="" if one.get("ok", True) else "yellow", overflow="ellipsis")
@@ -202,6 +202,21 @@ def _quality(status: Status) -> RenderableType:
         cells = [values.get(view) for view in views]
         table.add_row(metric, *("" if v is None else f"{v:.3f}" for v in cells))
     return table
+
+
+def _arms(status: Status) -> list[RenderableType]:
+    """Return what a ranking's test says: clicks of what the model and the baseline have shown."""
+    from rich.text import Text
+
+    shown = status.get("shown") or {}
+    arms = [(name, shown.get(name), shown.get(f"{name}_clicked")) for name in ("model", "control")]
+    said = [f"{name} {clicked / n:.1%} of {n:,}" for name, n, clicked in arms if n]
+    if not said:
+        return []
+    if shown.get("uplift") is not None:
+        low, high = shown["low"], shown["high"]
+        said.append(f"uplift {shown['uplift']:+.1%} ({low:+.1%} to {high:+.1%})")
+    return [Text(f"clicks: {' · '.join(said)}")]
 
 
 def _money(status: Status) -> RenderableType:

@@ -254,6 +254,12 @@ class _Args:
         return share
 
     def _threshold(self, name: str, value: Value) -> float:
+        task = self._prepared.task
+        if task.has_groups:
+            raise UsageError(
+                f"task {task.name} has no thresholds: the first of each request are shown",
+                where=f"{self._name} {name}", got=value, hint="`explore` shows some of the others.",
+            )  # fmt: skip
         # No score is above 1.
         return 1.0 if value == OFF else self._share(name, value)
 

@@ -179,6 +179,10 @@ class _Reader:
         return {"model": design.model}
 
     def _threshold(self, settings: Mapping[str, str]) -> dict[str, Any]:
+        task = self._prepared.task
+        if task.has_groups:
+            what = f"task {task.name} has no thresholds: the first of each request are shown"
+            raise self._wrong(what, self._text, "another action such as explore share=10%")
         expected = "block=SHARE or review=SHARE from 0 to 1, or off"
         known = settings and set(settings) <= {"block", "review"}
         found = {k: np.inf if v == OFF else self._number(v) for k, v in settings.items()}

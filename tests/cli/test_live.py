@@ -150,6 +150,22 @@ def test_status(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == STATUS
 
 
+def test_status_of_a_ranking_tells_what_both_arms_have_shown(
+    fake: Fake, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arms = {"model": 1000, "model_clicked": 200, "control": 100, "control_clicked": 10}
+    monkeypatch.setitem(STATUS, "shown", {**arms, "uplift": 1.0, "low": 0.12, "high": 2.5})
+    assert main(["status"]) == 0
+    said = (
+        "clicks: model 20.0% of 1,000 · control 10.0% of 100 · uplift +100.0% (+12.0% to +250.0%)"
+    )
+    assert said in " ".join(capsys.readouterr().out.split())
+    none = {"control": 0, "control_clicked": 0, "uplift": None, "low": None, "high": None}
+    monkeypatch.setitem(STATUS, "shown", {**arms, **none})
+    assert main(["status"]) == 0
+    assert "clicks: model 20.0% of 1,000\n" in capsys.readouterr().out
+
+
 def test_status_again_and_again(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     stop = threading.Event()
     looks = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from sandbox.errors import UsageError
 from sandbox.live.control import ACTIONS, MOST_BYTES, model_asked, parse_command
 from sandbox.live.messages import Command
+from sandbox.run.interventions import parse_interventions
 from sandbox.run.scaffold import write_scenario
 from sandbox.run.setup import Prepared, prepare
 
@@ -140,3 +142,15 @@ def test_any_settings_are_taken_or_refused(
         assert error.line().isprintable()
     else:
         assert set(command.args) == set(args)
+
+
+def test_a_ranking_has_no_thresholds(tmp_path: Path) -> None:
+    write_scenario("shop", task="ranking", into=tmp_path)
+    shop = prepare(
+        "shop", design=None, seed=7, days=1, overrides=(), incidents=(), roots=(tmp_path,)
+    )
+    with pytest.raises(UsageError, match="task ranking has no thresholds"):
+        asked(shop, "threshold", block=0.5)
+    with pytest.raises(UsageError, match="task ranking has no thresholds"):
+        parse_interventions(["threshold@12h block=0.5"], shop)
+    assert asked(shop, "explore", share="20%").args == {"share": 0.2}

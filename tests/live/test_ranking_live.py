@@ -128,7 +128,10 @@ def test_both_arms_are_counted(lived: Lived) -> None:
     shown, clicked = (rows["decision"] == ALLOW) & ~rows["explored"], rows["label"] > 0.5
     arms = [~rows["control"], rows["control"]]
     counts = [int(x.sum()) for arm in arms for x in (shown & arm, shown & arm & clicked)]
-    assert lived.status["shown"] == asdict(ShownClicks(*counts)) and min(counts) > 20
+    shown_clicks, said = ShownClicks(*counts), dict(lived.status["shown"])
+    assert [said.pop(name) for name in ("uplift", "low", "high")] == [*shown_clicks.uplift()]
+    assert said == asdict(shown_clicks) and min(counts) > 20
+    assert next(iter(lived.status["quality"])) == "ndcg_at_10"
     said = lived.status["quality"]
     assert said["uplift"]["oracle"] == pytest.approx(ShownClicks(*counts).uplift()[0])
     assert lived.gauge("uplift") == said["uplift"]["oracle"]

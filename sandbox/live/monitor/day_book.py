@@ -94,11 +94,13 @@ class DayBook:
     def snapshot(self) -> dict[str, object]:
         """Return what the book says, as plain data."""
         return {
-            **({"shown": asdict(self._shown)} if self._slate is not None else {}),
+            **({"shown": self._arms()} if self._slate is not None else {}),
             "closed_day": self.closed / DAY,
             "quality": {
                 metric: {view: number(value) for view, value in views.items()}
-                for metric, views in self._table.quality.items()
+                for metric, views in sorted(
+                    self._table.quality.items(), key=lambda item: item[0] != self._task.primary
+                )
             },
             "money": {kind: number(v) for kind, v in self._ledger.totals.as_dict().items()},
             "alerts": [
@@ -135,6 +137,11 @@ class DayBook:
         for name, value in said.items():
             if value is not None and np.isfinite(value):
                 self._table.add(day, name, value, "oracle")
+
+    def _arms(self) -> dict[str, object]:
+        """Return what both arms of the test have shown, and what the model is worth by it."""
+        value, low, high = (number(v) for v in self._shown.uplift())
+        return {**asdict(self._shown), "uplift": value, "low": low, "high": high}
 
     def _show_positives(self, rows: slice, bad: NDArray[np.bool_]) -> None:
         """Show the share of positives: of the day, of the day that matured, and as scored."""
