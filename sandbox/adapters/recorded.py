@@ -104,7 +104,7 @@ def read_recording(
     Raises
     ------
     UsageError
-        If nothing of it can be played.
+        If nothing of it can be played, or most labels are none of the task's.
     OutputError
         If intermediate files cannot be written.
     """
@@ -126,6 +126,7 @@ def read_recording(
         recording.refused["duplicate"] = len(doubled)
         recording.examples["duplicate"] = f"row {doubled.min() + 1}: {survey.columns[schema.id]}"
         recording.events -= len(doubled)
+    check.refuse_strange_labels()
     if not recording.events:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in recording.refused.items())
         raise UsageError(
@@ -148,6 +149,21 @@ class _RowCheck:
     ) -> None:
         self._survey, self._schema, self._recording = survey, schema, recording
         self._labels, self._span = labels, span
+        self._strange: Counter[float] = Counter()
+        """Labels that are numbers, and none of the task's."""
+
+    def refuse_strange_labels(self) -> None:
+        """Refuse a file of stars or points: what few rows are left would say nothing."""
+        if self._strange.total() <= self._recording.events:
+            return
+        often = sorted(value for value, _ in self._strange.most_common(3))
+        raise UsageError(
+            "most labels are no labels of this task",
+            where=f"{self._survey.file.path} {self._survey.columns['label']}",
+            got=", ".join(f"{value:g}" for value in often),
+            expected=" or ".join(f"{value:g}" for value in self._labels.values),
+            hint="--positive '>=4' says which labels count as 1.",
+        )
 
     def convert(
         self, piece: Mapping[str, Any], rows: NDArray[np.int64]
@@ -201,7 +217,9 @@ class _RowCheck:
         label, reasons = numbers(told) if positive is None else positive.labels(told)
         absent = reasons == NULL
         if rule.values:
-            reasons[(reasons == FINE) & ~np.isin(label, rule.values)] = OUT_OF_RANGE
+            strange = (reasons == FINE) & ~np.isin(label, rule.values)
+            reasons[strange] = OUT_OF_RANGE
+            self._strange.update(label[strange].tolist())
         if rule.absence is not None:
             label, reasons = np.where(absent, rule.absence, label), np.where(absent, FINE, reasons)
         columns["label"] = label

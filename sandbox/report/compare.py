@@ -228,7 +228,8 @@ def _difference(runs: list[_Run]) -> Chart | None:
         keys.append(Key(name, run.colour, dash=run.dash, group=name))
         apart = np.abs(gap) > 0.02 * np.abs(gap).max()
         since = f", apart since {day(both[np.argmax(apart)])}" if apart.any() else ""
-        said.append(f"{run.name} {number(gap[-1])} USD{since}")
+        # To the cent: what is left of equal sums is no difference.
+        said.append(f"{run.name} {number(round(float(gap[-1]), 2))} USD{since}")
     if not traces:
         return None
     caption = f"Above zero: lost more than {runs[0].name}. At the end: {join(said)}."

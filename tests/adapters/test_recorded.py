@@ -157,6 +157,16 @@ def test_an_absent_label_is_what_absence_means(tmp_path: Path) -> None:
     assert dict(strict.refused) == {"null": 4} and strict.events == 4
 
 
+@pytest.mark.parametrize("stars", [[1, 4, 5, 3, 5, 2, 0, 4], [5] * 8])
+def test_a_file_of_stars_is_told_what_it_lacks(tmp_path: Path, stars: list[int]) -> None:
+    path = write(tmp_path, {**table(), "label": stars})
+    with pytest.raises(UsageError, match="most labels are no labels of this task") as told:
+        read(path)
+    assert "--positive" in told.value.line() and told.value.line().count("\n") == 0
+    few = write(tmp_path, {**table(), "label": [1, 0, 5, 1, 0, 1, 7, 0]}, "few.parquet")
+    assert dict(read(few).refused) == {"out_of_range": 2}  # some that are wrong are refused alone
+
+
 def test_a_label_cannot_come_before_its_event(tmp_path: Path) -> None:
     columns = {**table(), "label_time": [DAY * 9] + [DAY * 20] * 7}
     assert dict(read(write(tmp_path, columns)).refused) == {"out_of_range": 1}
