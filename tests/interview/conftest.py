@@ -54,6 +54,15 @@ runs:
     - objectives.interval_coverage.window=10d
     - objectives.interval_width.window=10d
 """,
+    "recommendations": """\
+runs:
+  days: 14
+  seed: 7
+  onsets: [3d, 8d]
+  set:
+    - population=345600
+    - world.users=150
+""",
     "spam": """\
 runs:
   days: 15
