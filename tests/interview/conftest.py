@@ -60,8 +60,10 @@ runs:
   seed: 7
   onsets: [3d, 8d]
   set:
-    - population=345600
+    - load.mean=2000/s
+    - population=69120
     - world.users=150
+    - model.champion.xgboost.trees=20
 """,
     "spam": """\
 runs:
