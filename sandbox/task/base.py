@@ -58,7 +58,7 @@ class Task(ABC):
     promise: tuple[str, float] | None = None
     """Metric of what a model says about its own errors, and the value that is promised."""
     keeps_back: tuple[str, str] = ("the cut-off withholds", "withheld")
-    """What its decisions do to events that they refuse, for sentences and for a column of a table."""
+    """What its decisions do to what they refuse, for sentences and for a column of a table."""
     has_groups: bool = False
     """Whether events are candidates of requests, see `EventSchema.slate`."""
     has_spread: bool = False
