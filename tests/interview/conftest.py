@@ -61,8 +61,9 @@ runs:
   onsets: [3d, 8d]
   set:
     - load.mean=2000/s
-    - population=69120
+    - population=86400
     - world.users=150
+    - world.items=400
     - model.champion.xgboost.trees=20
 """,
     "spam": """\
