@@ -71,11 +71,12 @@ def main() -> int:
     """Check."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", type=int, required=True, metavar="N")
-    most = parser.parse_args().check
+    parser.add_argument("--scenario", choices=walkthrough_names(ROOTS), help="this one alone")
+    asked = parser.parse_args()
     began = time.perf_counter()
     wrong: list[str] = []
-    for name in walkthrough_names(ROOTS):
-        wrong += stale(load_walkthrough(name, ROOTS), most)
+    for name in [asked.scenario] if asked.scenario else walkthrough_names(ROOTS):
+        wrong += stale(load_walkthrough(name, ROOTS), asked.check)
     print(f"{time.perf_counter() - began:.0f} s on the clock")
     print(f"stale: {'; '.join(wrong)}" if wrong else "fresh", file=sys.stderr)
     return int(bool(wrong))

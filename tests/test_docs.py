@@ -16,6 +16,8 @@ from sandbox.task import TASKS, get_task
 from sandbox.task.regression import COVERAGE, TOLERANCE
 
 ROOT = Path(__file__).parent.parent
+WALKED = [("fraud", 28), ("spam", 28), ("house-prices", 70), ("recommendations", 35)]
+"""Scenarios with an interview, and the days that it runs a design for."""
 
 
 def load(name: str) -> ModuleType:
@@ -166,7 +168,7 @@ def test_the_page_of_tasks_says_what_the_code_does() -> None:
     assert all(f"`{step}`" in page for step in STEPS)
 
 
-@pytest.mark.parametrize(("scenario", "days"), [("fraud", 28), ("spam", 28), ("house-prices", 70)])
+@pytest.mark.parametrize(("scenario", "days"), WALKED)
 def test_the_interview_page_says_what_the_code_does(scenario: str, days: int) -> None:
     page = (ROOT / "docs" / "interview.md").read_text()
     for level, bar in (("junior", 45), ("senior", 60), ("staff", 70)):
@@ -174,10 +176,10 @@ def test_the_interview_page_says_what_the_code_does(scenario: str, days: int) ->
     assert f"walkthrough {scenario}" in page
     text = (ROOT / "scenarios" / scenario / "walkthrough.yaml").read_text()
     assert "bars: {junior: 45, senior: 60, staff: 70}" in text and f"days: {days}" in text
-    assert "28\nsimulated days" in page and "run for 70 days" in page
+    assert "28\nsimulated days" in page and "run for 70 days" in page and "run for 35 days" in page
 
 
-@pytest.mark.parametrize("scenario", ["spam", "house-prices"])
+@pytest.mark.parametrize("scenario", ["spam", "house-prices", "recommendations"])
 def test_measured_figures_of_interviews_name_runs_that_can_be_done(scenario: str) -> None:
     from sandbox.interview.content import load_walkthrough
 

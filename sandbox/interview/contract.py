@@ -18,6 +18,7 @@ from sandbox.interview.content import PLACEHOLDER, Loaded, load_walkthrough
 from sandbox.interview.matching import best_matches
 from sandbox.interview.sheet import expected_numbers
 from sandbox.model import check_model
+from sandbox.run.imbalance_folds import plan_folds
 from sandbox.run.verdict import check_rollback
 from sandbox.spec.design import Design
 from sandbox.spec.expression import Expression, ExpressionError
@@ -164,6 +165,8 @@ def _assemble(loaded: Loaded, way: dict[str, str]) -> tuple[dict[str, str], Desi
         design = assembly.design()
         check_rollback(design, assembly.source())
         check_model(design.model, get_task(loaded.scenario.task))
+        # Training is shown on days of the history that no training slice reaches.
+        plan_folds(loaded.scenario.history, design.model.training, loaded.scenario.start_time)
     except SandboxError as error:
         told = ", ".join(f"{name}: {option}" for name, option in chosen.items())
         raise VerdictError(f"{error.line()} With {told}", where="decisions") from None

@@ -95,11 +95,12 @@ class Errors(Showing):
         self.metric, self.promise = task.gate_metric, task.promise
         self._higher = task.higher_is_better(self.metric)
         self._good = task.good
+        self._keeps_back, kept_back = task.keeps_back
         promised = (words(self.promise[0]),) if self.promise else ()
-        self.header = ("model", words(self.metric), *promised, "withheld", "cost a day")
+        self.header = ("model", words(self.metric), *promised, kept_back, "cost a day")
 
     def cells(self, row: Row) -> tuple[str, ...]:
-        """Return the metric, what holds of the promise, what is withheld, and cost."""
+        """Return the metric, what holds of the promise, what is kept back, and cost."""
         promised = (share(row[self.promise[0]]),) if self.promise else ()
         return quality(row[self.metric]), *promised, share(row["refused"]), money(row["cost"])
 
@@ -109,7 +110,7 @@ class Errors(Showing):
         promised = f"{self._promised(row)}; " if self.promise else ""
         return (
             f"{row['who']} ({row['model']}): {words(self.metric)} {quality(row[self.metric])} "
-            f"({better} is better); {promised}the cut-off withholds {share(row['refused'])} of the "
+            f"({better} is better); {promised}{self._keeps_back} {share(row['refused'])} of the "
             f"{self._good} and costs {money(row['cost'])} a day"
         )
 
@@ -158,8 +159,8 @@ def _threshold(yours: Row, reference: Row) -> Finding:
     cost = reference["cost"] / max(yours["cost"], 1e-9)
     return (
         "threshold", 0.5, _clipped(cost),
-        f"{words('decision_cost')} {yours['cost']:,.0f} USD a day, the reference "
-        f"{reference['cost']:,.0f} USD",
+        f"{words('decision_cost')} {money(yours['cost'])} a day, the reference "
+        f"{money(reference['cost'])}",
     )  # fmt: skip
 
 

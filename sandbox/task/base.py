@@ -61,6 +61,8 @@ class Task(ABC):
     """Metrics that have the unit of the label; the others have none."""
     of_shown: tuple[str, ...] = ()
     """What else is measured of a run: of what people were shown, by whichever arm of a test."""
+    keeps_back: tuple[str, str] = ("the cut-off withholds", "withheld")
+    """What its decisions do to what they refuse, for sentences and for a column of a table."""
     has_groups: bool = False
     """Whether events are candidates of requests, see `EventSchema.slate`."""
     has_spread: bool = False

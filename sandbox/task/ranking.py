@@ -48,6 +48,7 @@ class RankingTask(ChanceTask):
     strategies = ("none",)
     cases = "clicks"
     good = "clicks"
+    keeps_back = ("the page hides", "hidden")
     bad_rate = "passed_over"
     without_model = "showing everything"
     of_shown = ("uplift", "coverage")

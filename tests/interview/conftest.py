@@ -54,6 +54,18 @@ runs:
     - objectives.interval_coverage.window=10d
     - objectives.interval_width.window=10d
 """,
+    "recommendations": """\
+runs:
+  days: 14
+  seed: 7
+  onsets: [3d, 8d]
+  set:
+    - load.mean=2000/s
+    - population=86400
+    - world.users=150
+    - world.items=400
+    - model.champion.xgboost.trees=20
+""",
     "spam": """\
 runs:
   days: 15

@@ -46,6 +46,8 @@ SPOILT = {
     "formulas": ("expect: own.peak_rate * figures.sale", "expect: own.bill * 2", "formula"),
     "names": ("expect: own.peak_rate * figures.sale", "expect: own.peek_rate * 2", "formula"),
     "options": ("sets: {ingest.key: terminal_id}", "sets: {ingest.key: nothing}", "design"),
+    "history": ("sets: {model.training.label_maturity: 1d}",
+                "sets: {model.training.label_maturity: 30d}", "design"),
     "texts": ("{label_median}, most", "{label_medium}, most", "known"),
     "source": ("answer: Never. There", "answer: In 3 of 4 cases never. There", "source"),
     "incident": ("incident: fraud_triples", "incident: fraud_doubles", "curveball"),

@@ -36,10 +36,10 @@ def costs() -> Mapping[str, Any]:
     return data
 
 
-def batch(parts: Mapping[str, float]) -> float:
-    """Reckon by hand what a full batch of 500 events takes."""
+def batch(parts: Mapping[str, float], size: int = 500) -> float:
+    """Reckon by hand what a full batch of events takes."""
     call = sum(costs()[name]["call"] for name in parts)
-    return float(call + 500 * sum(costs()[name]["event"] * n for name, n in parts.items()))
+    return float(call + size * sum(costs()[name]["event"] * n for name, n in parts.items()))
 
 
 def worker_rate() -> float:
@@ -162,8 +162,51 @@ HOMES: Mapping[str, Callable[[], float]] = {
     "downtime": lambda: 0.001 * 30 * DAY,
     "bill": lambda: 730 * (2 * 0.05 + 3 * 0.40),
 }  # fmt: skip
+# The same for recommendations.
+PAGES, POOL, SHOWN, PEOPLE = 400 * DAY, 25, 10, 600 * 86400
+CLICKED, POPULAR = 0.179, 0.128
+"""Shares of shown videos that are clicked, measured: by the reference, and of what is popular."""
+SAMPLE = 16 * (1 - POPULAR) / (POPULAR * 0.05**2)
+
+
+def ranker_rate() -> float:
+    """What one worker of the slower stage carries: seven columns of a video, three of a person."""
+    video = {"fetch": 1, "decode": 1, "send": 1, "check": 1, "feature": 7, "encode": 1}
+    person = {"fetch": 1, "decode": 1, "send": 1, "feature": 3, "score": 40, "decide": 1}
+    return 1000 / max(batch(video, 1000), batch(person, 1000))
+
+
+CLICKS: Mapping[str, Callable[[], float]] = {
+    "pages_a_day": lambda: PAGES,
+    "peak_rate": lambda: 640,
+    "candidates_peak": lambda: 16_000,
+    "surge_rate": lambda: 25_600,
+    "people_all": lambda: PEOPLE,
+    "scan": lambda: 640 * 10e6 * 8,
+    "cache_bytes": lambda: PEOPLE * 500 * 12,
+    "log_storage": lambda: 864e6 * BYTES * 7 * 3,
+    "latency_left": lambda: 0.150 - 0.015 - 0.0075,
+    "workers_needed": lambda: math.ceil(25_600 / (0.6 * ranker_rate())) + 1,
+    "catch_up": lambda: 60 * 16_000 / (4 * ranker_rate() - 16_000),
+    "slice_pages": lambda: 400,
+    "random_share": lambda: SHOWN / POOL,
+    "third_place": lambda: 1 / math.log2(1 + 3),
+    "training_rows": lambda: 400 * (10 + 1.5) * 14,
+    "clicks_a_person": lambda: 64_400 * CLICKED / 600,
+    "factors_memory": lambda: PEOPLE * 8 * 4,
+    "show_break_even": lambda: 0.001 / 0.011,
+    "explore_cost": lambda: PAGES * 1.5 * 0.001,
+    "sample": lambda: SAMPLE,
+    "test_days": lambda: SAMPLE / (400 * 0.05 * 10) * DAY,
+    "control_cost": lambda: PAGES * 0.05 * 10 * (CLICKED - POPULAR) * 0.01,
+    "alert_after": lambda: 1.75 * DAY,
+    "relearnt_after": lambda: 18.25 * DAY,
+    "bot_clicks": lambda: 0.25 + 0.75 * CLICKED,
+    "downtime": lambda: 0.001 * 30 * DAY,
+    "bill": lambda: 730 * (4 * 2 * 0.05 + 3 * 0.40),
+}
 EXPECTED: Mapping[str, Mapping[str, Callable[[], float]]] = {
-    "fraud": FRAUD, "house-prices": HOMES, "spam": MESSAGES
+    "fraud": FRAUD, "house-prices": HOMES, "recommendations": CLICKS, "spam": MESSAGES
 }  # fmt: skip
 FIGURES: Mapping[str, Mapping[str, float]] = {
     "fraud": {
@@ -176,6 +219,11 @@ FIGURES: Mapping[str, Mapping[str, float]] = {
         "peak_rate": 800 * 7 / 6.2, "too_high": 22 / 78, "sold_at_alert": sold(38),
         "floor": 0.08 * math.sqrt(2 / math.pi), "waiting": LISTINGS * 90,
         "log_kept": LISTINGS * BYTES * 21, "budget_minutes": 2592.0,
+    },
+    "recommendations": {
+        "pages_a_day": PAGES, "peak_rate": 640, "left_out": 15, "people_all": PEOPLE, "entering": 8,
+        "show_at": 1 / 11, "random_share": 0.4, "relearnt": 18.25 * DAY, "explore_cost": 51_840,
+        "log_kept": 864e6 * BYTES * 21, "sample_needed": SAMPLE, "budget_minutes": 2592.0,
     },
     "spam": {
         "mailboxes": 172.8e6, "slice_a_day": 1000, "quarantine_share": 0.16, "exchange": 20,

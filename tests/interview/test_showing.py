@@ -66,6 +66,8 @@ def test_of_a_ranking_more_is_better_and_nothing_is_promised() -> None:
     assert isinstance(showing, Errors) and showing.promise is None
     assert showing.behind(high, low) == "" and "0.300" in showing.behind(low, high)
     assert [name for name, *_ in showing.findings([low, low, high])] == ["ndcg_at_10", "threshold"]
+    assert "the page hides 2 % of the clicks" in plain(showing.line(low))
+    assert "hidden" in showing.header and "withheld" not in showing.header
 
 
 @pytest.mark.parametrize("task", TASKS)
