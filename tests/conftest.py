@@ -21,6 +21,21 @@ settings.register_profile("quick", max_examples=50, deadline=None, derandomize=T
 settings.load_profile("quick")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests stay together where several processes share them.
+
+    A module does, so that what it prepares is prepared once; but for the drills, which prepare
+    nothing and would keep one process busy to the end. All that needs a Kafka broker shares one,
+    and begins first: it takes its time by waiting.
+    """
+    for item in items:
+        kafka = "kafka_broker" in getattr(item, "fixturenames", ())
+        if item.path.name != "test_contract.py" or item.path.parent.name != "drills":
+            item.add_marker(pytest.mark.xdist_group("kafka" if kafka else f"{item.path}"))
+    items.sort(key=lambda item: "kafka_broker" not in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def project() -> Path:
     """The root of the clone."""
