@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 # Three workers on the two cores that this is meant for: one of them waits for Kafka most of the time.
-PYTEST_FLAGS ?= -n 3 --dist loadgroup
+PYTEST_FLAGS ?= -n 3
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-compose lint format bench clean

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 # Several test processes share few cores: more threads each would spend their time waiting.
 os.environ.setdefault("OMP_THREAD_LIMIT", "1")
@@ -21,19 +22,36 @@ settings.register_profile("quick", max_examples=50, deadline=None, derandomize=T
 settings.load_profile("quick")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests stay together where several processes share them.
+BROKER = {
+    "test_dashboards_live.py", "test_kafka_costs.py", "test_processes.py", "test_reliability.py",
+}  # fmt: skip
+"""Files whose tests need a Kafka broker, one for all; they take their time by waiting."""
 
-    A module does, so that what it prepares is prepared once; but for the drills, which prepare
-    nothing and would keep one process busy to the end. All that needs a Kafka broker shares one,
-    and begins first: it takes its time by waiting.
-    """
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what waits for Kafka."""
     for item in items:
-        kafka = "kafka_broker" in getattr(item, "fixturenames", ())
-        if item.path.name != "test_contract.py" or item.path.parent.name != "drills":
-            item.add_marker(pytest.mark.xdist_group("kafka" if kafka else f"{item.path}"))
-    items.sort(key=lambda item: "kafka_broker" not in getattr(item, "fixturenames", ()))
+        needed = "kafka_broker" in getattr(item, "fixturenames", ())
+        if needed and item.path.name not in BROKER:
+            raise pytest.UsageError(f"{item.path.name}: name it in BROKER of {Path(__file__).name}")
+    items.sort(key=lambda item: item.path.name not in BROKER)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    """Share tests between processes by module, so that what one prepares is prepared once."""
+    config.option.loadscopereorder = False  # as they stand: what waits comes first
+    return _ByModule(config, log)
+
+
+class _ByModule(LoadScopeScheduling):
+    """But for the drills, which prepare nothing and would keep a process busy to the end."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        if Path(file).name in BROKER:
+            return "kafka"
+        return nodeid if file == "tests/drills/test_contract.py" else file
 
 
 @pytest.fixture(scope="session")

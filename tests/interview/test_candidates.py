@@ -35,7 +35,7 @@ ASKED: Mapping[str, tuple[set[str], set[str], set[str]]] = {
         {"hot_cell", "conformal_theory", "blind_weeks", "immature", "censoring"},
     ),
     "recommendations": (
-        {"missed_latency", "missed_costs", "missed_labels", "wrong_size", "gather", "unseen_drift"},
+        {"missed_latency", "missed_costs", "missed_labels", "wrong_size", "unseen_drift"},
         {"missed_latency", "missed_costs", "missed_labels", "wrong_size", "gather", "unseen_drift"},
         {"hot_item", "exposure", "two_stage_theory", "unit", "no_estimate", "immature", "loop"},
     ),
