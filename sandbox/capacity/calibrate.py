@@ -26,8 +26,8 @@ from sandbox.spec.scenario import EventSchema
 from sandbox.task.ranking import PLACES
 
 __all__ = [
-    "SIZES", "StepTimer", "Supply", "between", "calibrate", "fit_line", "machine", "ready",
-    "with_broker",
+    "SIZES", "StepTimer", "Supply", "between", "calibrate", "fit_line", "machine", "pauses",
+    "ready", "with_broker",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -156,7 +156,7 @@ def calibrate(
     due = np.cumsum(rng.exponential(1.0 / SHIFT_RATE, round(SHIFT * SHIFT_RATE)))
     driven = drive(handler, supply.take(len(due)), due, *SHIFT_BATCH)
     profile = _profile(took, size, handler, number_of_trees, reference)
-    every, length = _pauses(driven, reference)
+    every, length = pauses(driven, reference)
     return profile.model_copy(update={"pause_every": every, "pause": length})
 
 
@@ -298,13 +298,15 @@ def _apart(line: CostLine, pieces: float, stages: int) -> CostLine:
     )
 
 
-def _pauses(driven: Driven, reference: Profile) -> tuple[float, float]:
+def pauses(driven: Driven, reference: Profile) -> tuple[float, float]:
     """Return the mean time between pauses and their length [s].
 
     A pause is what makes a batch twice as long as usual and at least `SHORTEST_PAUSE` longer.
     """
     number, took = driven.batches
-    usual = np.polyval(np.polyfit(number, took, 1, w=1.0 / took), number)
+    # An overloaded machine takes whole batches only: they are of one size, and tell of no line.
+    degree = min(1, len(np.unique(number)) - 1)
+    usual = np.polyval(np.polyfit(number, took, degree, w=1.0 / took), number)
     over = took - usual
     paused = over > np.maximum(usual, SHORTEST_PAUSE)
     if not paused.any():

@@ -21,6 +21,18 @@ from sandbox.spec.source import source_from_text
 from tests.capacity.conftest import Fraud
 
 
+@pytest.mark.parametrize("sizes", [[500.0] * 40, [1.0, 4.0, 250.0, 500.0] * 10])
+def test_a_pause_is_found_whatever_the_sizes_of_batches(
+    profile: Profile, sizes: list[float]
+) -> None:
+    number = np.array(sizes)
+    took = 1e-3 + 1e-5 * number
+    took[[7, 23]] += 0.2
+    driven = driving.Driven(np.zeros(1), np.zeros(1), np.array([number, took]), 10.0)
+    every, length = calibration.pauses(driven, profile)
+    assert every == 5.0 and length == pytest.approx(0.2, rel=0.1)
+
+
 def test_a_line_is_found_behind_noise() -> None:
     rng = np.random.default_rng(0)
     sizes = (1, 4, 16, 64, 256, 1024)
