@@ -26,6 +26,10 @@ from sandbox.pipeline.admission import KEEP
 __all__ = ["Audit", "Decisions", "Gone", "audit", "same_state", "without_gaps"]
 
 
+IN_FLIGHT = 1.0
+"""What was decided before a blow may be read for so long after it [s]."""
+
+
 @dataclass
 class Decisions:
     """What a reader of committed messages has seen so far."""
@@ -50,7 +54,7 @@ class Decisions:
         """Return how long after a moment every partition had decided again [s]."""
         waits = []
         for partition in range(partitions):
-            later = [t for t in self.seen.get(partition, []) if t > moment]
+            later = [t for t in self.seen.get(partition, []) if t > moment + IN_FLIGHT]
             if not later:
                 return None
             waits.append(min(later) - moment)
