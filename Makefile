@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-# Three workers on the two cores that this is meant for: one of them waits for Kafka most of the time.
-PYTEST_FLAGS ?= -n 3
+# Two workers on the two cores that this is meant for; which tests stay together: tests/conftest.py
+PYTEST_FLAGS ?= -n 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-compose lint format bench clean

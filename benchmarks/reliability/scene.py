@@ -23,7 +23,7 @@ from sandbox.adapters.kafka_log import KafkaLog
 __all__ = ["Flow", "Result", "Scene", "Size"]
 
 SETTLED = 5.0
-_PATIENCE = 180.0
+_PATIENCE = 300.0
 
 
 @dataclass(frozen=True)
