@@ -75,10 +75,14 @@ class Crew:
     def __enter__(self) -> Crew:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        for worker in self._workers.values():
+    def __exit__(self, failure: object, *_: object) -> None:
+        for name, worker in self._workers.items():
+            ended = worker.process.poll()
             worker.process.kill()
             worker.wait()
+            if failure is not None:  # what a trial that came to nothing leaves to be read
+                how = "worked on" if ended is None else f"had ended with {ended}"
+                print(f"{name} {how}: {''.join(worker.complaints[-20:])}", file=sys.stderr)
 
     @property
     def names(self) -> tuple[str, ...]:
