@@ -65,8 +65,7 @@ class Journal:
         kinds = {n: c.dtype for n, c in prepared.scenario.event.columns.items()}
         extra = {self._id: np.int64, **kinds, "challenger_score": np.float64, "sent": np.float64}
         self._columns = tuple(extra)
-        slate = prepared.scenario.event.slate
-        request = slate.request if slate else None
+        request = prepared.scenario.event.request
         self.log = DecisionLog(extra, len(prepared.plan.names), 1 << 14, prepared.task, request)
         self._keep = prepared.scenario.history + _LONGER
         self.stragglers = 0

@@ -21,7 +21,7 @@ from sandbox.run.lifecycle import Deciders
 from sandbox.run.log import Columns, DecisionLog
 from sandbox.run.serving_faults import ServingFaults
 from sandbox.run.setup import DAY, Prepared
-from sandbox.run.shown import ShownClicks, share_shown
+from sandbox.run.shown import ShownClicks, measures_of_shown
 from sandbox.run.traffic import BLOCK, Block
 from sandbox.simulate.stack import BUCKET, StackSample
 from sandbox.spec.scenario import Scenario
@@ -63,7 +63,7 @@ class Service:
             len(prepared.plan.names),
             expected,
             prepared.task,
-            scenario.event.slate.request if scenario.event.slate else None,
+            scenario.event.request,
         )
         self._truth = Columns({scenario.event.id: np.int64, **_TRUTH}, expected)
         self._feed = LabelFeed(prepared, self.log)
@@ -207,9 +207,8 @@ class Service:
     ) -> tuple[dict[str, NDArray[Any]], NDArray[np.float32]]:
         """Lay decided events and dead letters (but duplicates) out as rows in log order."""
         dead = decided.dead.take(decided.dead["reason"] != REASONS.index("duplicate"))
-        decision = self._prepared.design.decision
-        fallback = DECISIONS.index(decision.fallback if decision.show is None else "block")
-        fallback = fallback if live else 0
+        refused = self._prepared.design.decision.of_refused
+        fallback = DECISIONS.index(refused) if live else 0
         valid, lost = len(decided.events), len(dead)
         silent = decided.fallback | np.isnan(decided.score)
         columns: dict[str, NDArray[Any]] = {
@@ -293,12 +292,8 @@ class Service:
         shown = ShownClicks.of(self.log, rows)
         self._shown += shown
         self.counts.update({f"shown.{arm}": number for arm, number in asdict(shown).items()})
-        coverage = share_shown(self.log, rows, item)
-        if coverage is not None:
-            self._today["coverage", "oracle"] = coverage
-        uplift = self._shown.uplift()[0]
-        if np.isfinite(uplift):
-            self._today["uplift", "oracle"] = uplift
+        for name, value in measures_of_shown(self._shown, self.log, rows, item).items():
+            self._today[name, "oracle"] = value
 
 
 def serving(deciders: Deciders, rules: tuple[Rule, ...] = ()) -> Serving:

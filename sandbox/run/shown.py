@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sandbox.pipeline.decide import BLOCK
 from sandbox.run.log import DecisionLog
 
-__all__ = ["ShownClicks", "share_shown"]
+__all__ = ["ShownClicks", "measures_of_shown"]
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,24 @@ class ShownClicks:
         return ratio - 1.0, ratio * float(np.exp(-error)) - 1.0, ratio * float(np.exp(error)) - 1.0
 
 
-def share_shown(log: DecisionLog, rows: slice, item: str) -> float | None:
-    """Return how many of the items that were candidates were shown, as a share; None: no row."""
+def measures_of_shown(
+    so_far: ShownClicks, log: DecisionLog, rows: slice, item: str
+) -> dict[str, float]:
+    """Return `Task.of_shown` of a ranking: those that there is enough of to tell.
+
+    Parameters
+    ----------
+    so_far
+        Of both arms since day 0: `uplift` is about all of it.
+    rows, item
+        Rows of a day, and the column of what each candidate is: `coverage` is the share of what was
+        offered that day and shown at least once.
+    """
     items = log.column(item)[rows]
     offered = len(np.unique(items))
-    return len(np.unique(items[_in_place(log, rows)])) / offered if offered else None
+    shown = len(np.unique(items[_in_place(log, rows)]))
+    said = {"coverage": shown / offered if offered else np.nan, "uplift": so_far.uplift()[0]}
+    return {name: value for name, value in said.items() if np.isfinite(value)}
 
 
 def _in_place(log: DecisionLog, rows: slice) -> NDArray[np.bool_]:

@@ -48,8 +48,7 @@ class Watch:
         scenario, design, task = prepared.scenario, prepared.design, prepared.task
         self._log, self._metrics, self._task = log, metrics, task
         self._start, self._names = scenario.start_time, prepared.plan.inputs
-        slate = scenario.event.slate
-        self._group = slate.request if slate else None
+        self._group = scenario.event.request
         self._absence = scenario.labels.absence_means
         self._viewed = (*_VIEWED, *(["spread"] if "spread" in log else []))
         self._viewed += () if self._group is None else (self._group,)

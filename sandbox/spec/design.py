@@ -159,6 +159,11 @@ class Decision(Spec):
     fallback: Literal["allow", "review", "block"] = "allow"
     """The answer when the model cannot give one in time."""
 
+    @property
+    def of_refused(self) -> str:
+        """The answer to an event that the schema check refused; a page does without it."""
+        return self.fallback if self.show is None else "block"
+
     @model_validator(mode="before")
     @classmethod
     def _slates_alone(cls, value: Any) -> Any:

@@ -127,6 +127,11 @@ class EventSchema(Spec):
         return self
 
     @property
+    def request(self) -> str | None:
+        """Column that names the request of a candidate; None where events are no candidates."""
+        return self.slate.request if self.slate else None
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """Columns that can key a stage."""
         return tuple(name for name, c in self.columns.items() if c.type == "key")

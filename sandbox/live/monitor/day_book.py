@@ -16,7 +16,7 @@ from sandbox.monitor import CostLedger, matured_labels
 from sandbox.pipeline.decide import BLOCK, REVIEW
 from sandbox.record import AlertRecord
 from sandbox.run.setup import DAY, Prepared
-from sandbox.run.shown import ShownClicks, share_shown
+from sandbox.run.shown import ShownClicks, measures_of_shown
 from sandbox.run.watch import Watch
 
 __all__ = ["DayBook"]
@@ -133,10 +133,8 @@ class DayBook:
         """Show what the model is worth over the baseline since day 0, and what is seen at all."""
         log = self._journal.log
         self._shown += ShownClicks.of(log, rows)
-        said = {"uplift": self._shown.uplift()[0], "coverage": share_shown(log, rows, item)}
-        for name, value in said.items():
-            if value is not None and np.isfinite(value):
-                self._table.add(day, name, value, "oracle")
+        for name, value in measures_of_shown(self._shown, log, rows, item).items():
+            self._table.add(day, name, value, "oracle")
 
     def _arms(self) -> dict[str, object]:
         """Return what both arms of the test have shown, and what the model is worth by it."""

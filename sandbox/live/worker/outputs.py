@@ -49,8 +49,7 @@ class Outputs:
         self._decider = Decider(prepared.plan, prepared.design, prepared.seed)
         self._usual_share = prepared.design.decision.explore
         self._budget = prepared.design.pipeline.budget
-        decision = prepared.design.decision
-        self._fallback = DECISIONS.index(decision.fallback if decision.show is None else "block")
+        self._fallback = DECISIONS.index(prepared.design.decision.of_refused)
         self._has_spread, self._slate = prepared.task.has_spread, prepared.scenario.event.slate
         schema = self._schema
         self._columns = (schema.id, "event_time", "processing_time", *schema.columns, "sent")
