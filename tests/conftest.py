@@ -23,7 +23,8 @@ settings.load_profile("quick")
 
 
 BROKER = {
-    "test_dashboards_live.py", "test_kafka_costs.py", "test_processes.py", "test_reliability.py",
+    "test_dashboards_live.py", "test_kafka_costs.py", "test_kafka_member.py", "test_processes.py",
+    "test_reliability.py",
 }  # fmt: skip
 """Files whose tests need a Kafka broker, one for all; they take their time by waiting."""
 

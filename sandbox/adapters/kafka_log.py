@@ -18,7 +18,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from sandbox.adapters.event_log import Chunk, Fenced, Listener, Offsets, Place, Reader, Transactor
 from sandbox.adapters.kafka_link import CLIENT, PATIENCE, knock, not_answering, quiet_client
-from sandbox.adapters.kafka_member import KafkaMember, chunk_of, process_of
+from sandbox.adapters.kafka_member import KafkaMember, chunk_of, members_of, process_of
 from sandbox.adapters.kafka_send import KafkaTransactor, KafkaWriter
 from sandbox.errors import SandboxError
 
@@ -173,11 +173,11 @@ class KafkaLog:
 
     def _fail_where_replaced(self, group: str, name: str) -> None:
         deadline = time.monotonic() + VERDICT
-        while (process := process_of(self._admin, group, name)) is None:
+        while (members := members_of(self._admin, group)) is None:
             if time.monotonic() > deadline:
                 return
             time.sleep(_AGAIN)
-        if process != self._process:
+        if process_of(members, name) not in (None, self._process):
             raise Fenced(f"another process is {name} now", replaced=True)
 
     def _consumer(self) -> kafka.KafkaConsumer:

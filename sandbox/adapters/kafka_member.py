@@ -18,11 +18,13 @@ from kafka.errors import FencedInstanceIdError, KafkaError
 from sandbox.adapters.event_log import Chunk, Fenced, Listener, Place
 from sandbox.adapters.kafka_link import CLIENT, PATIENCE, SESSION, not_answering
 
-__all__ = ["KafkaMember", "chunk_of", "process_of"]
+__all__ = ["KafkaMember", "chunk_of", "members_of", "process_of"]
 
 _LONGEST_ROUND = 120.0
 """Between two polls [s]: a replay of long logs comes in between."""
 _FETCH_WAIT = 0.5
+_LOOK = SESSION
+"""Between two looks at the group [s]."""
 _FETCH = 1 << 18
 """Bytes that come of a partition at once: of a history in frames, what a transaction can carry."""
 _NEWER = 0.005
@@ -30,6 +32,11 @@ _NEWER = 0.005
 _JOINING = 3.0
 """Length of a client's poll while it joins [s]. kafka-python 3.0.12 begins to join again when it
 is asked for messages after an answer came that nobody waited for, so somebody always waits."""
+_SETTLED = ("Stable", "Empty", "Dead")
+_Change = tuple[str, frozenset[Place]]
+"""Partitions ``came`` or ``went``."""
+_News = Sequence[_Change]
+_NO_GAP: tuple[int, frozenset[Place]] = (-1, frozenset())
 
 
 class KafkaMember:
@@ -41,6 +48,11 @@ class KafkaMember:
     change hands cooperatively, and never while polled messages are not committed yet.
 
     `process` tells this process from another of the same name; see `process_of`.
+
+    Partitions can be left to nobody: cooperatively, who gives some up joins once more so that they
+    find their new owner, and where it dies before that, or the broker does, static members come
+    back to the assignment that was noted last and nothing makes them join again. So each looks at
+    the group now and then, and asks for another round where the gap stays.
     """
 
     def __init__(
@@ -51,14 +63,18 @@ class KafkaMember:
         self._process = process
         self._tell: Mapping[str, Listener] = {"came": came, "went": went}
         self._claim: Any = None
-        self._news: queue.SimpleQueue[tuple[str, frozenset[Place]]] = queue.SimpleQueue()
+        self._news: queue.SimpleQueue[_Change] = queue.SimpleQueue()
         self._asked: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._answers: queue.SimpleQueue[tuple[Any, Any] | Exception] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[tuple[tuple[Any, Any] | Exception, _News]] = (
+            queue.SimpleQueue()
+        )
         self._waiting = self._closing = False
         self._looked = time.monotonic()
+        self._topics, self._gap = tuple(topics), _NO_GAP
+        self._assignor = _Signed(process)
         self._consumer = kafka.KafkaConsumer(
             bootstrap_servers=address, group_id=group, group_instance_id=name, client_id=name,
-            partition_assignment_strategy=[_signed(process)],
+            partition_assignment_strategy=[self._assignor],
             enable_auto_commit=False, isolation_level="read_committed",
             auto_offset_reset="earliest", session_timeout_ms=round(SESSION * 1000),
             heartbeat_interval_ms=round(SESSION * 1000 / 4),
@@ -96,12 +112,13 @@ class KafkaMember:
             self._waiting = True
             self._asked.put(most)
         try:
-            answer = self._answers.get(timeout=timeout) if timeout else self._answers.get_nowait()
+            answer, news = (
+                self._answers.get(timeout=timeout) if timeout else self._answers.get_nowait()
+            )
         except queue.Empty:
             return []
         self._waiting = False
-        while not self._news.empty():
-            kind, places = self._news.get()
+        for kind, places in news:
             self._tell[kind](places)
         if isinstance(answer, FencedInstanceIdError):
             raise Fenced(f"another member is {self._name} now", replaced=False)
@@ -110,17 +127,21 @@ class KafkaMember:
         found, self._claim = answer
         if found and (not self._claim.member_id or self._claim.generation_id < 0):
             raise Fenced(f"{self._group} gave {self._name} up", replaced=False)
-        return [chunk_of(at, records) for at, records in found.items()]
+        return _still_owned([chunk_of(at, records) for at, records in found.items()], news)
 
     def _work(self) -> None:
         while (most := self._asked.get()) and not self._closing:
+            answer: tuple[Any, Any] | Exception
             try:
-                self._answers.put(self._ask(most))
+                answer = self._ask(most)
             except (KafkaError, RuntimeError) as error:
-                self._answers.put(error)
+                answer = error
+            # After the membership was noted: a new one then comes with what was lost before it.
+            self._answers.put((answer, [self._news.get() for _ in range(self._news.qsize())]))
 
     def _ask(self, most: int) -> tuple[Any, Any]:
         """Return messages and the membership they came under; none when nothing came for long."""
+        self._look_around()
         found: Any = {}
         rounds = 0
         while not found and not self._closing and (rounds == 0 or not self._stable()):
@@ -133,17 +154,24 @@ class KafkaMember:
             newer = self._consumer.poll(timeout_ms=round(_NEWER * 1000), max_records=left)
             for at, records in newer.items():
                 found[at] = [*found.get(at, ()), *records]
-        if not found:
-            self._look_for_another()
         return found, self._consumer.group_metadata()
 
-    def _look_for_another(self) -> None:
-        """Find out once a session whether another process has this name: nobody says so unasked."""
-        if time.monotonic() - self._looked < SESSION or not self._stable():
+    def _look_around(self) -> None:
+        """Find out once a session what nobody says unasked: somebody of this name, a gap."""
+        if time.monotonic() - self._looked < _LOOK or not self._stable():
             return
         self._looked = time.monotonic()
-        if process_of(self._admin, self._group, self._name) not in (None, self._process):
+        members = members_of(self._admin, self._group) or []
+        if process_of(members, self._name) not in (None, self._process):
             raise FencedInstanceIdError(self._name)
+        places = {Place(topic, n) for topic in self._topics
+                  for n in self._consumer.partitions_for_topic(topic) or ()}  # fmt: skip
+        unowned = frozenset(places - owned_by(members)) if members else frozenset()
+        before, self._gap = self._gap, (self._consumer.group_metadata().generation_id, unowned)
+        if unowned and self._gap == before:
+            # A follower that joins with the same words gets the same answer.
+            self._assignor.rounds += 1
+            self._consumer._coordinator.request_rejoin()
 
     def _stable(self) -> bool:
         return self._consumer.group_metadata().state is MemberState.STABLE
@@ -193,31 +221,50 @@ class KafkaMember:
                 self._admin.remove_group_members(self._group, [leaving])
 
 
-def process_of(admin: KafkaAdminClient, group: str, name: str) -> str | None:
-    """Return which process has a name in a group; None where nobody has, or the group cannot say.
+def members_of(admin: KafkaAdminClient, group: str) -> list[Mapping[str, Any]] | None:
+    """Return the members of a group; None where it rebalances or cannot say."""
+    try:
+        found = admin.describe_groups([group])[group]
+    except KafkaError:
+        return None
+    settled = found["error"] is None and found["group_state"] in _SETTLED
+    return list(found["members"]) if settled else None
+
+
+def process_of(members: Sequence[Mapping[str, Any]], name: str) -> str | None:
+    """Return which process has a name in a group; None where nobody has.
 
     It goes with every joining as user data of the subscription: ids of members do not tell an old
     request of one's own, answered late after an outage, from somebody else's, and a broker keeps
-    the id of the client when a name changes hands. A group that rebalances cannot say.
+    the id of the client when a name changes hands.
     """
-    try:
-        members = admin.describe_groups([group])[group]["members"]
-    except KafkaError:
-        return None
     said = [one["member_metadata"] for one in members if one["group_instance_id"] == name]
-    return str(said[0]["user_data"]) if said and said[0] else None
+    words = str(said[0]["user_data"]).split() if said and said[0] else []
+    return words[0] if words else None
 
 
-def _signed(process: str) -> type[Any]:
-    """Return the assignor of every member here, with the process beside the topics it asks for."""
+def owned_by(members: Sequence[Mapping[str, Any]]) -> frozenset[Place]:
+    """Return the partitions that members of a group have been given."""
+    return frozenset(
+        Place(one["topic"], partition)
+        for member in members
+        for one in (member["member_assignment"] or {}).get("assigned_partitions", ())
+        for partition in one["partitions"]
+    )
 
-    class Signed(CooperativeStickyAssignor):  # type: ignore[misc]
-        def metadata(self, topics: Any) -> Any:
-            found = super().metadata(topics)
-            found.user_data = process.encode()
-            return found
 
-    return Signed
+class _Signed(CooperativeStickyAssignor):  # type: ignore[misc]
+    """The assignor of every member: says its process, and how often it asked for a round."""
+
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self._process, self.rounds = process, 0
+
+    def metadata(self, topics: Any) -> Any:
+        """Return what a member says when it joins."""
+        found = super().metadata(topics)
+        found.user_data = f"{self._process} {self.rounds}".encode()
+        return found
 
 
 class _Listener(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
@@ -237,6 +284,26 @@ class _Listener(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
     def on_partitions_lost(self, lost: Any) -> None:
         """Partitions are somebody else's already."""
         self._news.put(("went", _places(lost)))
+
+
+def _still_owned(chunks: Sequence[Chunk], news: _News) -> list[Chunk]:
+    """Return the chunks whose partitions stayed with the member while it polled.
+
+    A client joins a group in a thread of its own. So messages may have been polled under an old
+    membership and be handed over with a new one, under which a commit would be taken.
+
+    Raises
+    ------
+    Fenced
+        If a partition went and came back: nobody knows on which side of that it was polled.
+    """
+    gone = set[Place]()
+    for kind, places in news:
+        if kind == "went":
+            gone |= places
+        elif any(chunk.place in gone & places for chunk in chunks):
+            raise Fenced("partitions were lost and given back", replaced=False)
+    return [chunk for chunk in chunks if chunk.place not in gone]
 
 
 def _places(found: Any) -> frozenset[Place]:
