@@ -122,11 +122,12 @@ def _money(duty: Duty) -> Panel:
     )
     labels = (f"{d + 1 - duty.arrival:+.0f}d" for d in range(max(first, last - WEEK), last))
     head = ("by day", "two weeks", *labels)
-    prices = duty.prepared.scenario.costs
+    prices, task = duty.prepared.scenario.costs, duty.prepared.task
     budget = duty.drill.budget.money
     facts = (
-        f"a missed case costs {_price(prices.missed)}, a refusal of a good one "
-        f"{_price(prices.false_decline)}, a review {money(prices.review)}",
+        f"{task.name_loss('missed')}: {_price(prices.missed)} each; "
+        f"{task.name_loss('false_declines')}: {_price(prices.false_decline)} each; "
+        f"a review: {money(prices.review)}",
         f"spent on acting {money(duty.price)} of {money(budget)}",
     )
     return Panel("money", (PanelTable("As known now", head, rows_shown),), facts)

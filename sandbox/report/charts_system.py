@@ -11,7 +11,7 @@ from sandbox.record import RunRecord
 from sandbox.report.chart import Chart, Figure, Key, axis, bands, line, span
 from sandbox.report.facts import known
 from sandbox.report.markup import safe_label
-from sandbox.report.numbers import day, join, money, number, seconds, share, words
+from sandbox.report.numbers import day, join, money, number, seconds, share
 from sandbox.task import get_task
 
 __all__ = ["data_quality", "decisions", "drift_heat", "losses", "stack"]
@@ -27,25 +27,25 @@ Floats = NDArray[np.float64]
 def losses(record: RunRecord) -> Chart | None:
     """Return cumulative money lost by kind, beside what no model at all would have lost."""
     kinds = [k for k in record.metrics.names("loss") if k not in ("no_model", "total")]
-    traces, keys = [], []
+    traces, keys, task = [], [], get_task(record.task)
     for order, kind in enumerate(kinds):
         days, values = known(record, "loss", kind)
         if not len(days):
             continue
         colour = LOSS_COLOURS.get(kind, SERIES_COLOURS[order % len(SERIES_COLOURS)])
-        hover = f"{safe_label(words(kind))} %{{y:.3~s}} USD<extra></extra>"
+        hover = f"{safe_label(task.name_loss(kind))} %{{y:.3~s}} USD<extra></extra>"
         traces.append(
             line(days, values, kind, colour, stackgroup="loss", width=0.8,
                  fillcolor=f"${colour}", hovertemplate=hover)
         )  # fmt: skip
-        keys.append(Key(words(kind), colour, "area", group=kind))
+        keys.append(Key(task.name_loss(kind), colour, "area", group=kind))
     days, values = known(record, "loss", "no_model")
     if len(days):
         traces.append(
             line(days, values, "no_model", "ink", dash="dash", width=1.6,
                  hovertemplate="no model %{y:.3~s} USD<extra></extra>")
         )  # fmt: skip
-        idle = f"no model: {get_task(record.task).without_model}"
+        idle = f"no model: {task.without_model}"
         keys.append(Key(idle, "ink", dash="dash", group="no_model"))
     if not traces:
         return None
@@ -63,7 +63,8 @@ def _loss_caption(record: RunRecord, kinds: list[str]) -> str:
     if not total:
         return "Nothing was lost."
     most = max(ends, key=lambda k: ends[k])
-    text = f"{money(total)} lost, {share(ends[most] / total)} of it {words(most)}."
+    named = get_task(record.task).name_loss(most)
+    text = f"{money(total)} lost, {share(ends[most] / total)} of it {named}."
     _, values = known(record, "loss", "no_model")
     if len(values) and values[-1] > 0:
         text += (

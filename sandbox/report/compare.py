@@ -16,6 +16,7 @@ from sandbox.report.facts import known, quality_metrics, result_word, tail_mean
 from sandbox.report.markup import Html, el, safe_label, table
 from sandbox.report.numbers import DASH, day, join, money, number, quality, words
 from sandbox.report.page import Section, page
+from sandbox.task import get_task
 
 __all__ = ["compare_html", "compare_sentence"]
 
@@ -239,8 +240,9 @@ def _difference(runs: list[_Run]) -> Chart | None:
 
 def _money_table(runs: list[_Run]) -> Html:
     kinds = dict.fromkeys(kind for run in runs for kind in run.record.money)
+    task = get_task(runs[0].record.task)
     rows = [
-        [words(kind), *(money(run.record.money.get(kind)) for run in runs),
+        [task.name_loss(kind), *(money(run.record.money.get(kind)) for run in runs),
          *(money(_minus(run, runs[0], kind)) for run in runs[1:])]
         for kind in kinds
     ]  # fmt: skip

@@ -53,11 +53,12 @@ def _totals(record: RunRecord) -> list[str]:
     lines = []
     total, without = record.money.get("total"), record.money.get("no_model")
     if total is not None:
-        kinds = [f"{words(k)} {money(v)}" for k, v in record.money.items()
+        task = get_task(record.task)
+        kinds = [f"{task.name_loss(k)} {money(v)}" for k, v in record.money.items()
                  if k not in ("total", "no_model")]  # fmt: skip
         line = f"Lost {money(total)}" + (f" ({', '.join(kinds)})" if kinds else "")
         if without:
-            line += f"; {get_task(record.task).without_model} would have cost {money(without)}"
+            line += f"; {task.without_model} would have cost {money(without)}"
         lines.append(line)
     live = [v for v in record.versions if v.promoted_day]
     for version in live:
@@ -107,9 +108,10 @@ def print_comparison(records: Sequence[RunRecord], sentence: str, console: Conso
             found = [o for o in record.objectives if o.name == name]
             cells.append(_cell(found[0]) if found else Text(DASH, style="dim"))
         table.add_row(*cells)
+    task = get_task(records[0].task)
     for kind in dict.fromkeys(kind for record in records for kind in record.money):
         amounts = [Text(money(record.money.get(kind))) for record in records]
-        table.add_row(Text(f"money: {words(kind)}"), *amounts)
+        table.add_row(Text(f"money: {task.name_loss(kind)}"), *amounts)
     console.print(table)
 
 

@@ -16,6 +16,8 @@ DAY = 86400.0
 HARM = 0.85
 """An incident hurts when the primary metric's worst week falls below this share of its former
 level: about three standard errors of a week with 200 positives."""
+WORTH = 0.02
+"""Change of the primary metric below which a promotion bought nothing."""
 RECOVERED = 0.9
 """Recovered means back at this share of the former level."""
 
@@ -143,15 +145,28 @@ def _lesson(
         if alert
         else "No alert was raised."
     )
-    worth = [v for v in promotions if v.bought is not None]
-    for version in worth:
-        assert version.bought is not None
-        verb = "bought nothing" if abs(version.bought) < 0.02 else f"bought {version.bought:+.2f}"
-        parts.append(
-            f"Version {version.version} (trained {version.trigger}, promoted on day "
-            f"{version.promoted_day:.0f}) {verb} ({version.bought:+.3f} {metric} against its "
-            "predecessor on the same events)."
-        )
+    parts += _worth(metric, promotions)
     if not hurt and not promotions:
         parts.append("No retraining was promoted, and none was needed.")
     return " ".join(parts)
+
+
+def _worth(metric: str, promotions: Sequence[VersionRecord]) -> list[str]:
+    """Return a sentence on each version that changed something, and one on all that did not."""
+    bought = [(v, v.bought) for v in promotions if v.bought is not None]
+    idle = [(v, gain) for v, gain in bought if abs(gain) < WORTH]
+    several = len(idle) > 1
+    said = [
+        f"Version {version.version} (trained {version.trigger}, promoted on day "
+        f"{version.promoted_day:.0f}) bought {'nothing' if abs(gain) < WORTH else f'{gain:+.2f}'} "
+        f"({gain:+.3f} {metric} against its predecessor on the same events)."
+        for version, gain in bought
+        if not several or abs(gain) >= WORTH
+    ]
+    if several:
+        gains = [gain for _, gain in idle]
+        said.append(
+            f"Versions {', '.join(str(version.version) for version, _ in idle)} bought nothing "
+            f"({min(gains):+.3f} to {max(gains):+.3f})."
+        )
+    return said

@@ -53,7 +53,10 @@ def live_state(run: RunSystem, now: float, elapsed: float) -> LiveState:
         quality=quality,
         alerts=tuple((alert.day, f"{alert.kind}({alert.subject})") for alert in run.alerts),
         versions=run.lifecycle.describe(),
-        money=run.service.ledger.totals.as_dict(),
+        money={
+            prepared.task.losses.get(kind, kind): value
+            for kind, value in run.service.ledger.totals.as_dict().items()
+        },
         reviews_used=float(run.service.worked_today),
         review_capacity=run.watch.capacity,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,8 @@ class Task(ABC):
     """Metrics that have the unit of the label; the others have none."""
     of_shown: tuple[str, ...] = ()
     """What else is measured of a run: of what people were shown, by whichever arm of a test."""
+    losses: Mapping[str, str] = MappingProxyType({})
+    """What its kinds of loss are called, see `name_loss`; the others by their names."""
     keeps_back: tuple[str, str] = ("the cut-off withholds", "withheld")
     """What its decisions do to what they refuse, for sentences and for a column of a table."""
     has_groups: bool = False
@@ -190,6 +193,10 @@ class Task(ABC):
             "baseline": self.baseline,
             "without_model": self.without_model,
         }
+
+    def name_loss(self, kind: str) -> str:
+        """Return what people call a kind of loss: ``missed``, ``false_declines``, ``reviews``."""
+        return self.losses.get(kind, kind.replace("_", " "))
 
     def check_metrics(self, metrics: Iterable[str], where: str = "") -> None:
         """Raise `UsageError` for a name that is not a metric of this task."""

@@ -51,6 +51,9 @@ class RankingTask(ChanceTask):
     keeps_back = ("the page hides", "hidden")
     bad_rate = "passed_over"
     without_model = "showing everything"
+    losses = MappingProxyType(
+        {"missed": "shown and passed over", "false_declines": "hidden and wanted"}
+    )
     of_shown = ("uplift", "coverage")
     has_groups = True
 

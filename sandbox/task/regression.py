@@ -109,6 +109,9 @@ class RegressionTask(Task):
     good = "right estimates"
     bad_rate = "wrong_estimates"
     without_model = "no estimates at all"
+    losses = MappingProxyType(
+        {"missed": "wrong estimates given", "false_declines": "right estimates withheld"}
+    )
     promise = ("interval_coverage", COVERAGE)
     in_label_unit = ("mae",)
     has_spread = True

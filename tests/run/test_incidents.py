@@ -103,6 +103,15 @@ def test_what_a_promotion_bought() -> None:
     assert "none was needed" not in nothing.lesson
 
 
+def test_versions_that_bought_nothing_are_told_in_one_sentence() -> None:
+    gains = {2: 0.004, 3: 0.21, 4: -0.011, 5: 0.0}
+    versions = [version(number, 35 + number, gain) for number, gain in gains.items()]
+    lesson = only(record_of(dip(0.3, 50), versions=versions)).lesson
+    assert "Version 3 (trained on performance, promoted on day 38) bought +0.21" in lesson
+    assert lesson.endswith("Versions 2, 4, 5 bought nothing (-0.011 to +0.004).")
+    assert lesson.count("bought") == 2
+
+
 def test_versions_that_were_never_promoted_bought_nothing_and_count_for_nothing() -> None:
     found = only(record_of(dip(0.6, 41), versions=[version(2, None, None), version(3, 15, 0.5)]))
     assert "Version" not in found.lesson and "none was needed" in found.lesson
