@@ -125,9 +125,9 @@ class LiveMetrics:
             "alert_active", "1 for a simulated day after an alert.", "kind", "subject"
         )
         self.loss = self._gauge("loss_usd", "Money lost since day 0.", "kind")
-        self.positives = self._gauge("positive_ratio", "Share of bad events.", "view")
-        self.negatives_blocked = self._gauge(
-            "negatives_blocked_ratio", "Share of good events blocked, of the last day."
+        self.positives = self._gauge("bad_ratio", "Share of bad events.", "view")
+        self.good_blocked = self._gauge(
+            "good_blocked_ratio", "Share of good events blocked, of the last day."
         )
         self.reviews = self._counter("reviews", "Cases, by fate.", "fate")
         self.review_queue = self._gauge("review_queue_cases", "Cases that wait for people.")

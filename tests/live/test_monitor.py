@@ -109,7 +109,7 @@ def test_money_is_what_the_truth_says_and_a_new_monitor_finds_the_same(
     negative = truth["label"] < 0.5
     last = negative & (truth["event_time"] - start >= 3 * DAY)
     refused = (last & (by_id(truth) == BLOCK)).sum() / last.sum()
-    assert value("sandbox_negatives_blocked_ratio") == pytest.approx(refused)
+    assert value("sandbox_good_blocked_ratio") == pytest.approx(refused)
     assert value("sandbox_reviews_total", {"fate": "worked"}) == 80
     again = Monitor(village.setting("again"))
     until(again.ready, again)
@@ -139,7 +139,7 @@ def test_quality_is_seen_in_three_views_and_status_is_plain_data(
     assert value("sandbox_feature_drift_ratio", {"column": "weight_kg", "test": "psi"}) >= 0
     assert value("sandbox_feature_missing_ratio", {"column": "weight_kg"}) == 0
     for view in ("oracle", "observed", "estimated"):
-        assert 0 < value("sandbox_positive_ratio", {"view": view}) < 0.3
+        assert 0 < value("sandbox_bad_ratio", {"view": view}) < 0.3
     assert value("sandbox_review_capacity_cases") == 20
     assert value("sandbox_label_delay_seconds_count") > 1000
     assert json.loads(json.dumps(status)) == status

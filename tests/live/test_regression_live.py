@@ -193,8 +193,8 @@ def test_gauges_show_wrong_estimates(lived: Lived) -> None:
     truth, start = lived.truth(), lived.prepared.scenario.start_time
     last = truth.take(truth["event_time"] >= start + (lived.closed - 1) * DAY)
     wrong = np.abs(last["score"] - last["label"]) > 0.1 * last["label"]
-    oracle = lived.value("sandbox_positive_ratio", view="oracle")
-    estimated = lived.value("sandbox_positive_ratio", view="estimated")
+    oracle = lived.value("sandbox_bad_ratio", view="oracle")
+    estimated = lived.value("sandbox_bad_ratio", view="estimated")
     assert oracle is not None and estimated is not None
     assert oracle == pytest.approx((wrong | last["fallback"]).mean(), abs=0.02)
     assert estimated == pytest.approx(oracle, abs=0.12) and 0.02 < estimated < 0.6

@@ -351,8 +351,8 @@ def test_a_registry_that_is_away(lives: Lives, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_promotion_that_blocks_good_customers_is_taken_back(lives: Lives) -> None:
     life = lives(
-        "objectives.negatives_blocked={at_most: 2%}",
-        "retraining.rollback={on: [negatives_blocked], within: 3d}",
+        "objectives.good_blocked={at_most: 2%}",
+        "retraining.rollback={on: [good_blocked], within: 3d}",
     ).begin()
     life.retrain()
     life.do("promote")
@@ -365,7 +365,7 @@ def test_a_promotion_that_blocks_good_customers_is_taken_back(lives: Lives) -> N
     tenure._watch(end)
     assert life.serving.champion == 1
     said = life.village.happenings("rollback")[-1]
-    assert "negatives_blocked was 1" in said.what
+    assert "good_blocked was 1" in said.what
     assert said.facts["rolled_back"] == 2
 
 

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.reliability.audit import audit, same_state
 from benchmarks.reliability.case import POISON, Case, Message, load_prepared
 from sandbox.adapters.event_log import Chunk, Place
-from sandbox.adapters.memory_log import MemoryLog
+from sandbox.adapters.memory_log import MemoryLog, MemoryMember
 from sandbox.batch import Batch
 from sandbox.errors import SandboxError
 from sandbox.live.frames import frame_of, read_frame
@@ -80,7 +80,7 @@ def work(worker: Worker, log: MemoryLog, case: Case) -> None:
         worker.step(0.0)
         ends = [log.ends(case.topics.places(case.topics.stage(key))) for key in case.topics.stages]
         done = [seat.member.committed(seat.member.assigned) for seat in worker._seats]
-        if all(
+        if done and all(
             committed.get(place, 0) == end
             for held, known in zip(done, ends, strict=True)
             for committed in [held]
@@ -288,6 +288,32 @@ def test_what_retention_took_is_told_and_nothing_else_is_lost(case: Case, log: M
     found = audit(case, log, np.concatenate([before, after]), states=False)
     assert found.doubled == 0
     assert found.lost == gone - committed
+
+
+def test_what_was_decided_is_not_decided_again_where_a_client_reads_from_the_beginning(
+    case: Case, log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, stream = Worker(case.setting(log, "worker-1")), case.streams()
+    before = send(case, log, 900, stream)
+    work(first, log, case)
+    first.close()
+    after = send(case, log, 900, stream)
+    poll, astray = MemoryMember.poll, dict[str, Place]()
+
+    def poll_astray(member: MemoryMember, timeout: float, most: int) -> list[Chunk]:
+        poll(member, 0.0, 0)  # takes its partitions
+        if member.group not in astray and member.assigned:
+            astray[member.group] = min(member.assigned)
+            member.seek(astray[member.group], 0)
+        return poll(member, timeout, most)
+
+    monkeypatch.setattr(MemoryMember, "poll", poll_astray)
+    second = Worker(case.setting(log, "worker-1"))
+    work(second, log, case)
+    second.close()
+    assert set(astray) == {case.topics.group(key) for key in case.topics.stages}
+    found = audit(case, log, np.concatenate([before, after]))
+    assert found.clean, found
 
 
 def test_a_torn_snapshot_is_left_and_the_one_before_is_used(case: Case, log: MemoryLog) -> None:

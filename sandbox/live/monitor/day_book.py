@@ -126,7 +126,7 @@ class DayBook:
         for kind, value in self._ledger.totals.as_dict().items():
             metrics.loss.labels(kind).set(value)
         refused = int(np.count_nonzero(~bad & blocked))
-        metrics.negatives_blocked.set(refused / max(int(np.count_nonzero(~bad)), 1))
+        metrics.good_blocked.set(refused / max(int(np.count_nonzero(~bad)), 1))
         self._show_positives(rows, bad)
 
     def _count_shown(self, day: float, rows: slice, item: str) -> None:

@@ -17,7 +17,7 @@ from sandbox.spec.design import Retraining
 
 __all__ = ["Tenure"]
 
-WATCHED = "negatives_blocked"
+WATCHED = "good_blocked"
 """What a promotion is watched for. Latency is for dashboards and their alerts."""
 
 
@@ -190,7 +190,7 @@ class Tenure:
         if WATCHED not in policy.on or not office.lifecycle.can_roll_back():
             return
         bound = office.setting.prepared.scenario.objectives[WATCHED].bound
-        value = self._negatives_blocked(end)
+        value = self._good_blocked(end)
         if value > bound:
             reason = (
                 f"{WATCHED} was {value:.3g} in the day before, as the former champion sees it, "
@@ -198,7 +198,7 @@ class Tenure:
             )
             self.roll_back(reason)
 
-    def _negatives_blocked(self, end: float) -> float:
+    def _good_blocked(self, end: float) -> float:
         """Return the share of negatives that were blocked in the day before `end`.
 
         Nobody knows the labels of blocked events, least of all the model that blocked them: the

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.adapters.event_log import Chunk, Place
+from sandbox.adapters.event_log import Chunk, Fenced, Place
 from sandbox.batch import Batch
 from sandbox.live.role import Setting
 from sandbox.live.worker.intake import DeadLetter, Intake
@@ -162,11 +162,22 @@ class Seat:
         return PartitionState(self._schema, self._plan, self.key, self._lateness)
 
     def _restore(self, place: Place, offset: int) -> _Held:
-        """Return the state that all messages below an offset lead to."""
+        """Return the state that all messages below an offset lead to.
+
+        Raises
+        ------
+        Fenced
+            If the offset is below what is committed: what comes from there was worked on before.
+        """
         began, log = time.perf_counter(), self._setting.log
+        committed = self.member.committed([place]).get(place, 0)
+        if offset < committed:
+            # kafka-python 3.0.12: a partition that comes while it asks for the offsets of others
+            # has none yet, and is read from the beginning.
+            what = f"{place.topic}/{place.partition} is read from {offset}, below {committed}"
+            raise Fenced(what, replaced=False)
         state, start = self._from_snapshot(place, offset)
         kept = log.begins([place])[place]
-        committed = self.member.committed([place]).get(place, 0)
         if committed < kept:
             self.gaps.append(Gap(place, committed, kept, unseen=True))
         if start < min(kept, committed):
