@@ -84,7 +84,7 @@ def business() -> list[Cell]:
         graph("Acted on", "Share of events that were reviewed or blocked.", "percentunit",
               *shares),
         graph("Good ones blocked", "Share of the $good that were blocked, of the last day.",
-              "percentunit", (newest("negatives_blocked_ratio"), "blocked")),
+              "percentunit", (newest("good_blocked_ratio"), "blocked")),
     ]  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def quality() -> list[Cell]:
     ]
     title, about = BAD_EVENTS
     bad = lines(title, f"{about} {VIEWS}", "percentunit",
-                (or_none(newest("positive_ratio", by="view"), "view"), "{{view}}"))  # fmt: skip
+                (or_none(newest("bad_ratio", by="view"), "view"), "{{view}}"))  # fmt: skip
     return [
         *quality_panels(lines, asked, VIEWS, bad, "QualityAlert"),
         graph("Labels", "Labels that came, by source.", "eps",

@@ -89,7 +89,7 @@ def quality() -> list[Cell]:
 
     drawn = partial(lines, interval="1h")
     about = f"{VIEWS} Baseline: $baseline, trained beside the champion."
-    bad = drawn(*BAD_EVENTS, "percentunit", (latest("positive_ratio"), "{{view}}"))
+    bad = drawn(*BAD_EVENTS, "percentunit", (latest("bad_ratio"), "{{view}}"))
     return quality_panels(drawn, asked, about, bad)
 
 
@@ -103,7 +103,7 @@ def money() -> list[Cell]:
         daily("Reviews a day", "Worked by people, or beyond what they can work.", "short",
               (a_day("reviews_total"), "{{fate}}")),
         daily("Good ones blocked", "Share of the $good that were blocked.", "percentunit",
-              (latest("negatives_blocked_ratio"), "blocked")),
+              (latest("good_blocked_ratio"), "blocked")),
     ]  # fmt: skip
 
 

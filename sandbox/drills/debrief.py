@@ -26,7 +26,7 @@ LOST = ("", "lost", "of it for acting")
 SEEN = ("panel", "what it showed", "from", "you looked")
 TIMELINE = ("time", "command", "what came of it")
 TIMES = ("diagnosed_within", "detected_within", "mitigated_within")
-SHARES = ("saved", "extra_loss", "negatives_blocked", "answered")
+SHARES = ("saved", "extra_loss", "good_blocked", "answered")
 
 
 def headline(grade: Grade) -> str:

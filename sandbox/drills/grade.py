@@ -162,7 +162,7 @@ def _points(
     right = np.isfinite(found["diagnosed_within"])
     speed = 0.0 if np.isnan(done) else float(np.clip(1.0 - done / budget, 0.0, 1.0))
     conduct = POINTS["conduct"] - FALSE_PAGE * found["false_pages"] - HINT * you.hints
-    refused = found["negatives_blocked"] - reference.negatives_blocked
+    refused = found["good_blocked"] - reference.good_blocked
     conduct -= 5.0 * max(refused, 0.0) / 0.002
     diagnosis = POINTS["diagnosis"] - WRONG_CAUSE * found["wrong_diagnoses"]
     acted = right or bool(you.actions) or bool(you.diagnoses)

@@ -31,7 +31,7 @@ class Outcome:
     """Loss of each day, decisions only [USD]."""
     price: float
     """What acting cost [USD]."""
-    negatives_blocked: float
+    good_blocked: float
     reviews_wasted: int
     answered: float
     actions: tuple[tuple[float, str, str], ...]
@@ -59,7 +59,7 @@ def observe(session: Session) -> Outcome:
     return Outcome(
         daily=tuple(m.total for day, m in duty.service.ledger.rows() if day >= first),
         price=duty.price,
-        negatives_blocked=float((negative & refused).sum() / max(int(negative.sum()), 1)),
+        good_blocked=float((negative & refused).sum() / max(int(negative.sum()), 1)),
         reviews_wasted=int((negative & log.column("worked")[rows]).sum()),
         answered=_answered(session),
         actions=tuple((one.at - duty.drill.start, one.kind, one.who) for one in duty.done),
@@ -101,7 +101,7 @@ def measure(
         "mitigated_within": max(mitigated - begin, 0.0),
         "wrong_diagnoses": float(sum(cause not in right for _, cause in you.diagnoses)),
         "false_pages": float(_false_pages(session, you)),
-        "negatives_blocked": you.negatives_blocked,
+        "good_blocked": you.good_blocked,
         "reviews_wasted": float(you.reviews_wasted),
         "answered": you.answered,
         "changes": float(sum(kind in CHANGES for kind in kinds)),

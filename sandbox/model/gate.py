@@ -131,7 +131,7 @@ def judge(
     - On a slice the same loss refuses only if it is beyond chance, as slices are small. A slice
       with fewer positives than `gate.min_positives` is not judged, and that is said.
     - The calibration metric may not be worse by more than 5 % of the champion's.
-    - The share of negatives blocked may not exceed twice the champion's or 0.1 % more,
+    - The share of good events blocked may not exceed twice the champion's or 0.1 % more,
       whichever is larger, unless its blocking loses less money all the same.
     - Where blocked events never get a label, the champion's own best catches are missing from the
       evidence: it is biased in favour of the challenger, the more so the more is blocked.
@@ -321,7 +321,7 @@ def _blocked(case: _Case, cost: Mapping[str, float]) -> _Check:
         case.evidence.good_blocked(case.task, model)
         for model in (case.evidence.challenger, case.champion)
     )
-    figures = {"negatives_blocked.challenger": ours, "negatives_blocked.champion": theirs}
+    figures = {"good_blocked.challenger": ours, "good_blocked.champion": theirs}
     limit = max(BLOCK_GROWTH * theirs, theirs + BLOCK_FLOOR)
     act = "hide" if case.task.has_groups else "block"
     text = f"It would {act} {ours:.3%} of the {case.task.good}, the champion {theirs:.3%}"

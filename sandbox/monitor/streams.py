@@ -11,7 +11,7 @@ from sandbox.spec.design import STREAMS
 
 __all__ = ["BINARY_STREAMS", "STREAMS", "SUCCESS_STREAMS", "matured_labels"]
 
-BINARY_STREAMS = ("review_precision", "chargeback_rate", "positive_rate")
+BINARY_STREAMS = ("review_precision", "matured_labels", "positive_rate")
 """Streams of 0 and 1: the verdict of each worked case, the mature label of each event, and
 whether the score of each event asked for action. ``score`` is the one that is not."""
 SUCCESS_STREAMS = ("review_precision",)
@@ -23,7 +23,7 @@ def matured_labels(
 ) -> NDArray[np.float64]:
     """Return the labels of events that became `maturity` old in ``(previous, now]``, in order.
 
-    This is the ``chargeback_rate`` stream: every event enters once, at a fixed age, so that its
+    This is the ``matured_labels`` stream: every event enters once, at a fixed age, so that its
     level does not move with the delay of labels as the number of arriving labels would.
 
     Parameters

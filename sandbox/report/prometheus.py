@@ -33,7 +33,7 @@ _NAMES: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     "invalid": ("invalid_ratio", "reason", {}),
     "hottest_partition": ("hottest_partition_ratio", "", {}),
     "workers": ("workers", "", {}),
-    "negatives_blocked": ("negatives_blocked_ratio", "", {}),
+    "good_blocked": ("good_blocked_ratio", "", {}),
     "loss": ("loss_usd_total", "kind", {}),
 }
 """From a run's metric: name, label of its series, more labels. What is not here, `_named` knows."""
@@ -64,7 +64,7 @@ def run_lines(record: RunRecord, end: float) -> Iterator[Line]:
 def _named(metric: str, task: Task) -> tuple[str, str, Mapping[str, str]] | None:
     """Return the name of a run's metric as `_NAMES` has it; None for one that is not sent."""
     if metric == task.bad_rate:
-        return "positive_ratio", "view", {}
+        return "bad_ratio", "view", {}
     if metric in task.in_label_unit:
         return "model_quality_value", "view", {"metric": metric}
     if metric in task.metrics or metric in task.of_shown:

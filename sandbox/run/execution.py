@@ -227,9 +227,9 @@ class VirtualRun(RunSystem):
     def _since_promotion(self, name: str, now: float) -> float:
         """Return what an operator sees of an objective over the last day.
 
-        A good customer who is refused complains at once, so `negatives_blocked` is known.
+        A good customer who is refused complains at once, so `good_blocked` is known.
         """
-        if name == "negatives_blocked":
-            return self.service.today()["negatives_blocked", ""]
+        if name == "good_blocked":
+            return self.service.today()["good_blocked", ""]
         days, values = self.metrics.series("latency_p99")
         return float(np.nanmedian(values[days >= now / DAY - 1.0]))

@@ -109,7 +109,7 @@ def _measures(run: RunSystem) -> Measures:
     return Measures(
         latency_p99=run.stack.latency_p99(),
         answered=run.stack.answered_share(),
-        negatives_blocked=run.service.negatives_blocked(),
+        good_blocked=run.service.good_blocked(),
         net_loss_per_1000_events=run.service.ledger.totals.total / max(run.service.events, 1) * 1e3,
         capacity=_capacity(run.prepared),
         shown=run.service.shown(),

@@ -98,7 +98,7 @@ class Service:
         """Return the rows of the log since day 0."""
         return slice(self._live_from, len(self.log))
 
-    def negatives_blocked(self) -> float:
+    def good_blocked(self) -> float:
         """Return the share of events blocked that were not bad; NaN if all were."""
         rows = self.live_rows()
         negative = ~self.log.bad(rows)
@@ -278,7 +278,7 @@ class Service:
         self._today["reviews", "overflow"] = float(overflow)
         positive = 1.0 - float(negative.mean()) if len(negative) else 0.0
         self._today[self._prepared.task.bad_rate, "oracle"] = positive
-        self._today["negatives_blocked", ""] = refused / max(int(negative.sum()), 1)
+        self._today["good_blocked", ""] = refused / max(int(negative.sum()), 1)
         self._accepted_today = int((self.log.column("dead")[rows] == 0).sum())
 
     def shown(self) -> ShownClicks | None:

@@ -31,7 +31,7 @@ class Measures:
     """Event-to-decision, 99th percentile of the whole run [s]."""
     answered: float
     """Share of events that the model answered in time."""
-    negatives_blocked: float
+    good_blocked: float
     """Share of negatives that were blocked."""
     net_loss_per_1000_events: float
     """USD."""
@@ -44,7 +44,7 @@ class Measures:
 _RUN_MEASURES = (
     "event_to_decision_p99",
     "answered_in_time",
-    "negatives_blocked",
+    "good_blocked",
     "net_loss_per_1000_events",
     "time_to_recover",
     "peak_capacity_used",
@@ -52,7 +52,7 @@ _RUN_MEASURES = (
 )
 
 
-_SEEN_AT_ONCE = ("negatives_blocked", "event_to_decision_p99")
+_SEEN_AT_ONCE = ("good_blocked", "event_to_decision_p99")
 """Objectives that an operator can watch without waiting for labels."""
 _UNITS = {
     "event_to_decision_p99": ("s", "a duration such as 100ms"),
@@ -123,7 +123,7 @@ def judge_objectives(
     readers: Mapping[str, Callable[[], tuple[float | None, str]]] = {
         "event_to_decision_p99": lambda: (measures.latency_p99, f"latency histogram, {whole}"),
         "answered_in_time": lambda: (measures.answered, f"answered, {whole}"),
-        "negatives_blocked": lambda: (measures.negatives_blocked, f"decisions, {whole}"),
+        "good_blocked": lambda: (measures.good_blocked, f"decisions, {whole}"),
         "net_loss_per_1000_events": lambda: (
             measures.net_loss_per_1000_events,
             f"cost ledger, {whole}",

@@ -179,7 +179,7 @@ class Watch:
             "review_precision": lambda: day["label"][day["worked"]],
             "score": lambda: day["score"][valid],
             "positive_rate": lambda: (day["decision"] != DECISIONS.index("allow")).astype(float),
-            "chargeback_rate": lambda: matured_labels(
+            "matured_labels": lambda: matured_labels(
                 self.judged(self._recent(epoch)), epoch - DAY, epoch,
                 maturity=self.maturity, absence=self._absence,
             ),

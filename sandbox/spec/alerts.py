@@ -28,7 +28,7 @@ DETECTOR_KINDS = ALERT_KINDS[7:]
 """Sequential detectors; they watch `STREAMS`."""
 DRIFT_KINDS = ("psi", "ks", "js", *DETECTOR_KINDS)
 """Kinds that ``on drift`` stands for."""
-STREAMS = ("review_precision", "chargeback_rate", "score", "positive_rate")
+STREAMS = ("review_precision", "matured_labels", "score", "positive_rate")
 _ACT = {"psi": 0.25, "ks": 0.15, "js": 0.1, "missing": 0.02, "invalid": 0.01}
 
 

@@ -36,7 +36,7 @@ MEASURES: Mapping[str, str] = {
     "mitigated_within": "time until the losses to come were near the reference's",
     "wrong_diagnoses": "wrong causes named",
     "false_pages": "people woken up who could do nothing",
-    "negatives_blocked": "share of good events that were refused",
+    "good_blocked": "share of good events that were refused",
     "reviews_wasted": "reviews of good events",
     "answered": "share of events that the model answered in time",
     "changes": "actions that changed what is decided",

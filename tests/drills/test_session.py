@@ -160,7 +160,7 @@ def test_players_play_to_the_end(roots: tuple[Path, ...]) -> None:
     for player in (nobody, retrainer, tightener):
         played = play(loaded, 1, roots, player)
         assert played.session.over and len(played.outcome.daily) == 6
-    assert played.outcome.negatives_blocked > 0
+    assert played.outcome.good_blocked > 0
 
 
 def test_a_grade_says_what_was_reached(begin: Begin, roots: tuple[Path, ...]) -> None:

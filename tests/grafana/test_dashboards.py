@@ -76,7 +76,7 @@ def a_run() -> RunRecord:
         scenario="homes", title="H", task="regression", design="D", seed=7, days=float(DAYS),
         start_date="2026-01-05", population=1.0, complete=True, events=1, primary="r2",
     )  # fmt: skip
-    plain = ("lag", "latency_p50", "latency_p99", "load", "answered", "negatives_blocked")
+    plain = ("lag", "latency_p50", "latency_p99", "load", "answered", "good_blocked")
     several = {
         "utilisation": "stage", "psi": "amount", "missing": "amount", "decisions": "block",
         "reviews": "worked", "wrong_estimates": "oracle", "r2": "oracle", "mae": "observed",

@@ -189,7 +189,7 @@ def found_nothing(work: Work) -> Mapping[str, Any]:
     run = {
         "objectives": [
             objective("recall_at_capacity", 0.62, 0.6, True), objective("pr_auc", 0.6, 0.35, True),
-            objective("negatives_blocked", 0.0, 0.002, False),
+            objective("good_blocked", 0.0, 0.002, False),
             objective("event_to_decision_p99", 0.03, 0.1, False),
             objective("answered_in_time", 1.0, 0.999, True),
             objective("net_loss_per_1000_events", 200.0, 450.0, False),

@@ -81,9 +81,8 @@ def work(worker: Worker, log: MemoryLog, case: Case) -> None:
         ends = [log.ends(case.topics.places(case.topics.stage(key))) for key in case.topics.stages]
         done = [seat.member.committed(seat.member.assigned) for seat in worker._seats]
         if done and all(
-            committed.get(place, 0) == end
+            held.get(place, 0) == end
             for held, known in zip(done, ends, strict=True)
-            for committed in [held]
             for place, end in known.items()
         ):
             return

@@ -109,13 +109,13 @@ def test_what_the_run_must_measure(task: Any) -> None:
         {"performance": {"of": "pr_auc", "window": "14d", "maturity": "5d", "drop": "50%"}},
         {"estimate": None},
         {"adwin": {"of": "score"}},
-        {"ddm": {"of": ["review_precision", "chargeback_rate"]}},
+        {"ddm": {"of": ["review_precision", "matured_labels"]}},
     )
     assert watch.quality_windows == (
         QualityWindow("observed", ("pr_auc",), 14 * DAY, 5 * DAY),
         QualityWindow("estimated", ("recall_at_capacity",), 7 * DAY, 0.0),
     )
-    assert watch.streams == ("score", "review_precision", "chargeback_rate")
+    assert watch.streams == ("score", "review_precision", "matured_labels")
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ SPECS: tuple[dict[str, Any], ...] = (
     {"js": {"of": "score"}},
     {"missing": {"of": "all"}},
     {"invalid": {}},
-    {"adwin": {"of": ["chargeback_rate", "review_precision"]}},
+    {"adwin": {"of": ["matured_labels", "review_precision"]}},
     {"performance": {"of": "pr_auc"}},
     {"performance": {"of": "recall_at_capacity"}},
     {"estimate": {"of": "pr_auc"}},
@@ -189,7 +189,7 @@ def simulate(
             quality=quality.observe(now, log),
             streams={
                 "review_precision": verdicts,
-                "chargeback_rate": matured_labels(log, last, now, **settings),
+                "matured_labels": matured_labels(log, last, now, **settings),
             },
         )
         alerts += watch.evaluate(day, signals)

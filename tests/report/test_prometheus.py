@@ -64,7 +64,7 @@ def test_what_is_told_as_quality_is_quality_and_has_its_unit() -> None:
         ("sandbox_model_quality_value", "mae"),
     }
     by_name = {line.name: line for line in lines}
-    assert by_name["sandbox_positive_ratio"].labels["view"] == "oracle"
+    assert by_name["sandbox_bad_ratio"].labels["view"] == "oracle"
     assert by_name["sandbox_invalid_ratio"].labels["reason"] == "range"
     assert {"sandbox_workers", "sandbox_hottest_partition_ratio"} <= set(by_name)
     assert not any("mood" in name for name in by_name), "what nobody knows is not sent"
@@ -77,4 +77,4 @@ def test_a_run_says_what_its_task_calls_things(name: str) -> None:
     assert info.labels["primary"] == task.primary and info.labels["bad"] == task.bad_rate
     assert [value for _, value in info.samples] == [1.0, 1.0, 1.0]
     record.metrics.add(1.0, task.bad_rate, 0.5, "oracle")
-    assert "sandbox_positive_ratio" in {line.name for line in run_lines(record, 1e9)}
+    assert "sandbox_bad_ratio" in {line.name for line in run_lines(record, 1e9)}

@@ -197,8 +197,8 @@ def test_a_history_without_enough_to_learn_from_is_one_line(ready: Ready) -> Non
 
 def test_a_broken_promotion_is_rolled_back(ready: Ready, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = (
-        "retraining.when=[every 2d]", "retraining.rollback={on: [negatives_blocked], within: 3d}",
-        "objectives.negatives_blocked={at_most: 0.1%}", "decision.block={above: 0.999}",
+        "retraining.when=[every 2d]", "retraining.rollback={on: [good_blocked], within: 3d}",
+        "objectives.good_blocked={at_most: 0.1%}", "decision.block={above: 0.999}",
         "retraining.canary=50%",
     )  # fmt: skip
     run = VirtualRun(ready(*settings, days=5), None, lambda: False)
@@ -215,7 +215,7 @@ def test_a_broken_promotion_is_rolled_back(ready: Ready, monkeypatch: pytest.Mon
     second = record.versions[1]
     assert second.promoted_day == 3.25 and second.rolled_back
     assert second.retired_day is not None and 4.25 <= second.retired_day <= 5.25
-    assert "negatives_blocked was" in second.reasons[-1]
+    assert "good_blocked was" in second.reasons[-1]
     assert record.versions[0].retired_day is None
 
 

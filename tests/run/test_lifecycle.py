@@ -183,11 +183,11 @@ def test_promotion_and_rollback(life: Lifecycle, monkeypatch: pytest.MonkeyPatch
     life.promote(7 * DAY)
     assert (life.champion, life.challenger) == (2, 0) and life.replaced_by(2) is first
     assert life.records[0].retired_day == 7.0 and life.records[1].promoted_day == 7.0
-    life.roll_back(8 * DAY, "negatives_blocked was 0.1")
+    life.roll_back(8 * DAY, "good_blocked was 0.1")
     assert life.champion == 1 and life.deciders().champion is first
     bad = life.records[1]
     assert bad.rolled_back and bad.retired_day == 8.0
-    assert bad.reasons == ("Better.", "Rolled back on day 8: negatives_blocked was 0.1.")
+    assert bad.reasons == ("Better.", "Rolled back on day 8: good_blocked was 0.1.")
     assert life.records[0].retired_day is None
     assert life.challenge(8.5 * DAY, "on schedule") and life.challenger == 3
 

@@ -117,8 +117,8 @@ def test_decisions_and_money_of_a_day(prepared: Prepared) -> None:
     wanted = {"allow": 2, "review": 3, "block": 2, "worked": 2, "review_overflow": 1, "explored": 0}
     assert {name: service.counts[name] for name in wanted} == wanted
     assert service.events == 7 and service.worked_today == 2
-    assert service.negatives_blocked() == pytest.approx(1 / 3)
-    assert service.today()["negatives_blocked", ""] == pytest.approx(1 / 3)
+    assert service.good_blocked() == pytest.approx(1 / 3)
+    assert service.today()["good_blocked", ""] == pytest.approx(1 / 3)
     assert service.today()["positive_rate", "oracle"] == pytest.approx(4 / 7)
     assert service.refused_today()[0] == 7
 

@@ -93,7 +93,7 @@ def test_decisions_and_money_of_a_day(prepared: Prepared) -> None:
     assert service.ledger.totals.as_dict() == {
         "missed": 4.0, "false_declines": 0.5, "reviews": 1.0, "no_model": 14.0, "total": 5.5,
     }  # fmt: skip
-    assert service.negatives_blocked() == pytest.approx(1 / 3)
+    assert service.good_blocked() == pytest.approx(1 / 3)
     assert service.today()["wrong_estimates", "oracle"] == pytest.approx(4 / 7)
     assert ("positive_rate", "oracle") not in service.today()
 

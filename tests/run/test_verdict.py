@@ -13,7 +13,7 @@ from sandbox.task import get_task
 
 TASK = get_task("binary")
 MEASURES = Measures(
-    latency_p99=0.0235331, answered=0.9995, negatives_blocked=0.0004, net_loss_per_1000_events=291.4
+    latency_p99=0.0235331, answered=0.9995, good_blocked=0.0004, net_loss_per_1000_events=291.4
 )
 
 
@@ -88,8 +88,8 @@ def test_what_was_never_measured_neither_passes_nor_fails() -> None:
         ("event_to_decision_p99", {"at_most": "100ms"}, "23.5ms", True),
         ("event_to_decision_p99", {"at_most": "20ms"}, "23.5ms", False),
         ("answered_in_time", {"at_least": "99.9%"}, "99.950%", True),
-        ("negatives_blocked", {"at_most": "0.2%"}, "0.040%", True),
-        ("negatives_blocked", {"at_most": 0.0001}, "0.0004", False),
+        ("good_blocked", {"at_most": "0.2%"}, "0.040%", True),
+        ("good_blocked", {"at_most": 0.0001}, "0.0004", False),
         ("net_loss_per_1000_events", {"at_most": "300 USD"}, "291 USD", True),
         ("net_loss_per_1000_events", {"at_most": "290 USD"}, "291 USD", False),
     ],

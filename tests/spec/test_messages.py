@@ -121,7 +121,7 @@ DESIGN_MISTAKES = {
     "unknown stream": (
         "of: review_precision", "of: precision",
         "31 monitoring.alerts[1].adwin.of: unknown stream; got 'precision', expected one of "
-        "review_precision, chargeback_rate, score, positive_rate. Did you mean review_precision?",
+        "review_precision, matured_labels, score, positive_rate. Did you mean review_precision?",
     ),
     "unknown metric": (
         "of: pr_auc", "of: pr_acu",
