@@ -222,7 +222,9 @@ def _arms(status: Status) -> list[RenderableType]:
 def _money(status: Status) -> RenderableType:
     from rich.text import Text
 
-    money = status.get("money") or {}
-    shown = [f"{kind.replace('_', ' ')} {v:,.0f} USD" for kind, v in money.items() if v is not None]
+    from sandbox.task import get_task
+
+    booked = [(kind, v) for kind, v in (status.get("money") or {}).items() if v is not None]
+    shown = [f"{get_task(status['task']).name_loss(kind)} {v:,.0f} USD" for kind, v in booked]
     alerts = len(status.get("alerts") or ())
     return Text(" · ".join([*shown, f"{alerts} alert{'' if alerts == 1 else 's'}"]))

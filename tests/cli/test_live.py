@@ -26,7 +26,7 @@ STATUS = {
     "scenario": "parcels", "design": "reference", "day": 3.25, "speed": 1440.0, "events": 1200,
     "serving": {"champion": 2, "challenger": 3, "canary": 0.1}, "waits_for": {},
     "quality": {"pr_auc": {"oracle": 0.71, "observed": None}}, "incidents": {"ring": "drift"},
-    "money": {"missed": 1200.0, "total": 1300.0}, "alerts": [{}],
+    "task": "binary", "money": {"missed": 1200.0, "total": 1300.0}, "alerts": [{}],
     "happenings": [
         {"offset": 0, "kind": "clock", "what": "Day 3 is over", "day": 3.0, "who": "", "ok": True},
         {"offset": 1, "kind": "promotion", "what": "v2 decides", "day": 3.1, "who": "ada",
@@ -148,6 +148,14 @@ def test_status(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     assert out.count("v2 decides") == 1
     assert main(["status", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == STATUS
+
+
+def test_status_names_money_as_the_task_does(
+    fake: Fake, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(STATUS, "task", "regression")
+    assert main(["status"]) == 0
+    assert "wrong estimates given 1,200 USD · total 1,300 USD" in capsys.readouterr().out
 
 
 def test_status_of_a_ranking_tells_what_both_arms_have_shown(

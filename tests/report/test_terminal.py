@@ -162,3 +162,19 @@ def test_comparison(record: RunRecord, never: RunRecord) -> None:
 def test_sparkline_has_a_width() -> None:
     assert len(sparkline([0.0] * 100, 0.0, 1.0)) == 10
     assert sparkline([], 0.0, 1.0) == "" and sparkline([1.0], 1.0, 1.0) == "▁"
+
+
+@pytest.mark.parametrize(
+    ("task", "missed", "declined"),
+    [
+        ("binary", "missed", "false declines"),
+        ("regression", "wrong estimates given", "right estimates withheld"),
+        ("ranking", "shown and passed over", "hidden and wanted"),
+    ],
+)
+def test_money_is_named_as_the_task_does(
+    record: RunRecord, task: str, missed: str, declined: str
+) -> None:
+    told = replace(record, task=task, money={"missed": 10.0, "false_declines": 5.0, "total": 15.0})
+    text = shown(200, lambda console: print_verdict(told, console))
+    assert f"({missed} 10 USD, {declined} 5 USD)" in " ".join(text.split())

@@ -95,6 +95,7 @@ class DayBook:
         """Return what the book says, as plain data."""
         return {
             **({"shown": self._arms()} if self._slate is not None else {}),
+            "task": self._task.name,
             "closed_day": self.closed / DAY,
             "quality": {
                 metric: {view: number(value) for view, value in views.items()}
