@@ -124,12 +124,12 @@ def test_what_was_polled_before_a_loss_is_not_handed_over(
             removed = MemberToRemove(member_id=lost[0].member_id, group_instance_id="one")
             log._admin.remove_group_members(topic, [removed])
             while noted().member_id == lost[0].member_id or len(member.assigned) < 4:
+                assert time.monotonic() < deadline
                 poll(timeout_ms=3000, max_records=1)
         return found
 
-    lost = list[Any]()
+    lost, deadline = list[Any](), time.monotonic() + PATIENCE
     monkeypatch.setattr(member._consumer, "poll", poll_and_lose)
-    deadline = time.monotonic() + PATIENCE
     with pytest.raises(Fenced):
         while time.monotonic() < deadline:
             assert not member.poll(1.0, 100), "a commit of these would be taken"
