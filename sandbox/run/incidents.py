@@ -154,19 +154,27 @@ def _lesson(
 def _worth(metric: str, promotions: Sequence[VersionRecord]) -> list[str]:
     """Return a sentence on each version that changed something, and one on all that did not."""
     bought = [(v, v.bought) for v in promotions if v.bought is not None]
-    idle = [(v, gain) for v, gain in bought if abs(gain) < WORTH]
+    idle = [(v.version, gain) for v, gain in bought if abs(gain) < WORTH]
     several = len(idle) > 1
-    said = [
-        f"Version {version.version} (trained {version.trigger}, promoted on day "
-        f"{version.promoted_day:.0f}) bought {'nothing' if abs(gain) < WORTH else f'{gain:+.2f}'} "
-        f"({gain:+.3f} {metric} against its predecessor on the same events)."
-        for version, gain in bought
-        if not several or abs(gain) >= WORTH
-    ]
+    said = list[str]()
+    for version, gain in bought:
+        if several and abs(gain) < WORTH:
+            continue
+        against = "" if said else f" {metric} against its predecessor on the same events"
+        said.append(
+            f"Version {version.version} (trained {version.trigger}, promoted on day "
+            f"{version.promoted_day:.0f}) {_verb(gain)} ({gain:+.3f}{against})."
+        )
     if several:
         gains = [gain for _, gain in idle]
         said.append(
-            f"Versions {', '.join(str(version.version) for version, _ in idle)} bought nothing "
+            f"Versions {', '.join(str(number) for number, _ in idle)} bought nothing "
             f"({min(gains):+.3f} to {max(gains):+.3f})."
         )
     return said
+
+
+def _verb(gain: float) -> str:
+    if abs(gain) < WORTH:
+        return "bought nothing"
+    return f"bought {gain:+.2f}" if gain > 0 else f"cost {-gain:.2f}"

@@ -110,6 +110,8 @@ def test_versions_that_bought_nothing_are_told_in_one_sentence() -> None:
     assert "Version 3 (trained on performance, promoted on day 38) bought +0.21" in lesson
     assert lesson.endswith("Versions 2, 4, 5 bought nothing (-0.011 to +0.004).")
     assert lesson.count("bought") == 2
+    worse = only(record_of(dip(0.3, 50), versions=[version(2, 40, -0.05)])).lesson
+    assert "promoted on day 40) cost 0.05 (-0.050 recall_at_capacity" in worse
 
 
 def test_versions_that_were_never_promoted_bought_nothing_and_count_for_nothing() -> None:
