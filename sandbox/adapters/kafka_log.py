@@ -17,8 +17,9 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from sandbox.adapters.event_log import Chunk, Fenced, Listener, Offsets, Place, Reader, Transactor
+from sandbox.adapters.kafka_group import members_of, process_of
 from sandbox.adapters.kafka_link import CLIENT, PATIENCE, knock, not_answering, quiet_client
-from sandbox.adapters.kafka_member import KafkaMember, chunk_of, members_of, process_of
+from sandbox.adapters.kafka_member import KafkaMember, chunk_of
 from sandbox.adapters.kafka_send import KafkaTransactor, KafkaWriter
 from sandbox.errors import SandboxError
 

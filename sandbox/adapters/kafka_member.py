@@ -11,14 +11,14 @@ from typing import Any
 
 import kafka
 from kafka.admin import KafkaAdminClient, MemberToRemove
-from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.coordinator.base import MemberState
 from kafka.errors import FencedInstanceIdError, KafkaError
 
 from sandbox.adapters.event_log import Chunk, Fenced, Listener, Place
+from sandbox.adapters.kafka_group import Signed, members_of, owned_by, process_of
 from sandbox.adapters.kafka_link import CLIENT, PATIENCE, SESSION, not_answering
 
-__all__ = ["KafkaMember", "chunk_of", "members_of", "process_of"]
+__all__ = ["KafkaMember", "chunk_of"]
 
 _LONGEST_ROUND = 120.0
 """Between two polls [s]: a replay of long logs comes in between."""
@@ -32,7 +32,6 @@ _NEWER = 0.005
 _JOINING = 3.0
 """Length of a client's poll while it joins [s]. kafka-python 3.0.12 begins to join again when it
 is asked for messages after an answer came that nobody waited for, so somebody always waits."""
-_SETTLED = ("Stable", "Empty", "Dead")
 _Change = tuple[str, frozenset[Place]]
 """Partitions ``came`` or ``went``."""
 _News = Sequence[_Change]
@@ -71,7 +70,7 @@ class KafkaMember:
         self._waiting = self._closing = False
         self._looked = time.monotonic()
         self._topics, self._gap = tuple(topics), _NO_GAP
-        self._assignor = _Signed(process)
+        self._assignor = Signed(process)
         self._consumer = kafka.KafkaConsumer(
             bootstrap_servers=address, group_id=group, group_instance_id=name, client_id=name,
             partition_assignment_strategy=[self._assignor],
@@ -219,52 +218,6 @@ class KafkaMember:
                     member_id=claim.member_id, group_instance_id=self._name, reason="closed"
                 )
                 self._admin.remove_group_members(self._group, [leaving])
-
-
-def members_of(admin: KafkaAdminClient, group: str) -> list[Mapping[str, Any]] | None:
-    """Return the members of a group; None where it rebalances or cannot say."""
-    try:
-        found = admin.describe_groups([group])[group]
-    except KafkaError:
-        return None
-    settled = found["error"] is None and found["group_state"] in _SETTLED
-    return list(found["members"]) if settled else None
-
-
-def process_of(members: Sequence[Mapping[str, Any]], name: str) -> str | None:
-    """Return which process has a name in a group; None where nobody has.
-
-    It goes with every joining as user data of the subscription: ids of members do not tell an old
-    request of one's own, answered late after an outage, from somebody else's, and a broker keeps
-    the id of the client when a name changes hands.
-    """
-    said = [one["member_metadata"] for one in members if one["group_instance_id"] == name]
-    words = str(said[0]["user_data"]).split() if said and said[0] else []
-    return words[0] if words else None
-
-
-def owned_by(members: Sequence[Mapping[str, Any]]) -> frozenset[Place]:
-    """Return the partitions that members of a group have been given."""
-    return frozenset(
-        Place(one["topic"], partition)
-        for member in members
-        for one in (member["member_assignment"] or {}).get("assigned_partitions", ())
-        for partition in one["partitions"]
-    )
-
-
-class _Signed(CooperativeStickyAssignor):  # type: ignore[misc]
-    """The assignor of every member: says its process, and how often it asked for a round."""
-
-    def __init__(self, process: str) -> None:
-        super().__init__()
-        self._process, self.rounds = process, 0
-
-    def metadata(self, topics: Any) -> Any:
-        """Return what a member says when it joins."""
-        found = super().metadata(topics)
-        found.user_data = f"{self._process} {self.rounds}".encode()
-        return found
 
 
 class _Listener(kafka.ConsumerRebalanceListener):  # type: ignore[misc]

@@ -15,6 +15,7 @@ from kafka.protocol.consumer.metadata import ConsumerProtocolAssignment
 
 from sandbox.adapters import kafka_member
 from sandbox.adapters.event_log import Chunk, Fenced, Place
+from sandbox.adapters.kafka_group import members_of
 from sandbox.adapters.kafka_log import KafkaLog
 from sandbox.adapters.kafka_member import KafkaMember
 
@@ -89,7 +90,7 @@ def test_a_whole_group_is_left_alone(
 ) -> None:
     members = [join(log, topic, name) for name in ("one", "two")]
     poll_while(lambda: any(len(member.assigned) != 2 for member in members), *members)
-    looks, asked = list[str](), kafka_member.members_of
+    looks, asked = list[str](), members_of
 
     def counted(admin: Any, group: str) -> Any:
         looks.append(group)
