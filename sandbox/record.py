@@ -201,7 +201,7 @@ class LiveState:
     versions: str = ""
     """Such as ``v3 champion since day 60   v4 in shadow``."""
     money: Mapping[str, float] = field(default_factory=dict)
-    """USD so far by kind; ``total`` is shown first."""
+    """USD so far by kind, as the task names it; ``total`` is shown first."""
     reviews_used: float | None = None
     review_capacity: float | None = None
     """Cases a day."""

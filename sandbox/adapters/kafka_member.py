@@ -35,7 +35,6 @@ is asked for messages after an answer came that nobody waited for, so somebody a
 _Change = tuple[str, frozenset[Place]]
 """Partitions ``came`` or ``went``."""
 _News = Sequence[_Change]
-_NO_GAP: tuple[int, frozenset[Place]] = (-1, frozenset())
 
 
 class KafkaMember:
@@ -69,7 +68,7 @@ class KafkaMember:
         )
         self._waiting = self._closing = False
         self._looked = time.monotonic()
-        self._topics, self._gap = tuple(topics), _NO_GAP
+        self._topics, self._gap = tuple(topics), (-1, frozenset[Place]())
         self._assignor = Signed(process)
         self._consumer = kafka.KafkaConsumer(
             bootstrap_servers=address, group_id=group, group_instance_id=name, client_id=name,

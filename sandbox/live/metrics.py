@@ -125,7 +125,7 @@ class LiveMetrics:
             "alert_active", "1 for a simulated day after an alert.", "kind", "subject"
         )
         self.loss = self._gauge("loss_usd", "Money lost since day 0.", "kind")
-        self.positives = self._gauge("bad_ratio", "Share of bad events.", "view")
+        self.bad = self._gauge("bad_ratio", "Share of bad events.", "view")
         self.good_blocked = self._gauge(
             "good_blocked_ratio", "Share of good events blocked, of the last day."
         )

@@ -155,17 +155,16 @@ def _worth(metric: str, promotions: Sequence[VersionRecord]) -> list[str]:
     """Return a sentence on each version that changed something, and one on all that did not."""
     bought = [(v, v.bought) for v in promotions if v.bought is not None]
     idle = [(v.version, gain) for v, gain in bought if abs(gain) < WORTH]
-    several = len(idle) > 1
+    if len(idle) > 1:
+        bought = [(v, gain) for v, gain in bought if abs(gain) >= WORTH]
     said = list[str]()
     for version, gain in bought:
-        if several and abs(gain) < WORTH:
-            continue
         against = "" if said else f" {metric} against its predecessor on the same events"
         said.append(
             f"Version {version.version} (trained {version.trigger}, promoted on day "
             f"{version.promoted_day:.0f}) {_verb(gain)} ({gain:+.3f}{against})."
         )
-    if several:
+    if len(idle) > 1:
         gains = [gain for _, gain in idle]
         said.append(
             f"Versions {', '.join(str(number) for number, _ in idle)} bought nothing "

@@ -32,7 +32,7 @@ class Measures:
     answered: float
     """Share of events that the model answered in time."""
     good_blocked: float
-    """Share of negatives that were blocked."""
+    """Share of good events that were blocked."""
     net_loss_per_1000_events: float
     """USD."""
     capacity: Estimate | None = None

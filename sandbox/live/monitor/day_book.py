@@ -128,7 +128,7 @@ class DayBook:
             metrics.loss.labels(kind).set(value)
         refused = int(np.count_nonzero(~bad & blocked))
         metrics.good_blocked.set(refused / max(int(np.count_nonzero(~bad)), 1))
-        self._show_positives(rows, bad)
+        self._show_bad(rows, bad)
 
     def _count_shown(self, day: float, rows: slice, item: str) -> None:
         """Show what the model is worth over the baseline since day 0, and what is seen at all."""
@@ -142,9 +142,9 @@ class DayBook:
         value, low, high = (number(v) for v in self._shown.uplift())
         return {**asdict(self._shown), "uplift": value, "low": low, "high": high}
 
-    def _show_positives(self, rows: slice, bad: NDArray[np.bool_]) -> None:
-        """Show the share of positives: of the day, of the day that matured, and as scored."""
-        log, gauge, end = self._journal.log, self._metrics.positives, self.closed + DAY
+    def _show_bad(self, rows: slice, bad: NDArray[np.bool_]) -> None:
+        """Show the share of bad events: of the day, of the day that matured, and as scored."""
+        log, gauge, end = self._journal.log, self._metrics.bad, self.closed + DAY
         if len(bad):
             gauge.labels("oracle").set(float(bad.mean()))
         reach = self._start + end - self._watch.maturity - 2 * DAY

@@ -199,7 +199,7 @@ class Tenure:
             self.roll_back(reason)
 
     def _good_blocked(self, end: float) -> float:
-        """Return the share of negatives that were blocked in the day before `end`.
+        """Return the share of good events that were blocked in the day before `end`.
 
         Nobody knows the labels of blocked events, least of all the model that blocked them: the
         one whose place it took is asked how probable it is that each was bad.
